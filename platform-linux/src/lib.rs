@@ -1,0 +1,1 @@
+//! muxfer on Linux.

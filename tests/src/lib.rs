@@ -1,0 +1,1 @@
+//! Simulator, rule tests and platform laws of the muxfer workspace.
