@@ -118,7 +118,8 @@ pub trait Easy {
     /// What to fetch.
     fn request(&self) -> Request<'_>;
 
-    /// Limits and switches. Asked for when the transfer is added; later changes are not seen.
+    /// Limits and switches. Asked for whenever one is needed, so it must be cheap; the answer must stay
+    /// the same until the transfer is done.
     fn options(&self) -> Options {
         Options::DEFAULT
     }
