@@ -2,16 +2,33 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+mod conn;
 pub mod easy;
 pub mod error;
+pub mod http;
+mod machine;
+mod multi;
 pub mod net;
+mod origin;
 pub mod platform;
 pub mod store;
 pub mod time;
+mod transfer;
 pub mod wire;
 
+pub use conn::Conn;
+pub use easy::Easy;
 pub use error::Error;
+pub use multi::{
+    AddError, AddErrorKind, Config, ConfigError, Counts, Deadline, Info, Message, Multi, Pause,
+    PauseError, Resources, Running, Storage,
+};
+pub use origin::{Origin, OriginKey};
 pub use store::{ConnId, Handle, OriginId};
+pub use transfer::Transfer;
 
 use net::Ready;
 

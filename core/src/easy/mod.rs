@@ -3,6 +3,7 @@
 mod options;
 mod request;
 
+pub use crate::wire::Status;
 pub use options::{Expect, LowSpeed, Options, Redirects};
 pub use request::{Auth, Body, Field, Fields, NoFields, Range, Request};
 
@@ -52,17 +53,6 @@ pub enum Follow {
     Stop,
     /// The URL does not fit: the transfer ends with an error.
     TooLong,
-}
-
-/// The first line of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status<'a> {
-    /// 100 to 999.
-    pub code: u16,
-    /// The minor version: 0 for HTTP/1.0, 1 for HTTP/1.1.
-    pub minor: u8,
-    /// The reason phrase; may be empty, may hold bytes that are not ASCII.
-    pub reason: &'a [u8],
 }
 
 /// A response head that is complete.
@@ -118,8 +108,7 @@ pub trait Easy {
     /// What to fetch.
     fn request(&self) -> Request<'_>;
 
-    /// Limits and switches. Asked for whenever one is needed, so it must be cheap; the answer must stay
-    /// the same until the transfer is done.
+    /// Limits and switches. Asked for when the transfer is added; later changes are not seen.
     fn options(&self) -> Options {
         Options::DEFAULT
     }

@@ -96,7 +96,7 @@ impl<'s> Lines<'s> {
     pub fn release(&mut self, block: Block) {
         let next = self.free.to_le_bytes();
         if let Some(memory) = self
-            .block_mut(block.index)
+            .block_mut(block.index())
             .and_then(<[u8]>::first_chunk_mut)
         {
             *memory = next;
@@ -120,7 +120,7 @@ impl<'s> Lines<'s> {
     pub fn append(&mut self, block: &mut Block, bytes: &[u8]) -> bool {
         let (start, end) = (block.len(), block.len().saturating_add(bytes.len()));
         let room = self
-            .block_mut(block.index)
+            .block_mut(block.index())
             .and_then(|memory| memory.get_mut(start..end));
         let Some(room) = room else { return false };
         room.copy_from_slice(bytes);

@@ -1,0 +1,79 @@
+//! A connection: its state, what is watched of it, whom it serves.
+
+mod state;
+
+pub(crate) use state::ConnState;
+
+use core::net::SocketAddr;
+
+use crate::net::{Interest, Ready};
+use crate::store::{Handle, Link, Linked, OriginId};
+use crate::time::Instant;
+
+/// The list of idle connections, the longest idle first, or that of those that were heard of.
+pub(crate) const POOL: usize = 0;
+/// The list of an origin's idle connections, or of a transfer's attempts to connect.
+pub(crate) const SIBLINGS: usize = 1;
+
+/// One place of the table of connections.
+#[derive(Debug)]
+pub struct Conn {
+    pub(crate) state: ConnState,
+    pub(crate) origin: OriginId,
+    pub(crate) pool: Link,
+    pub(crate) siblings: Link,
+    pub(crate) address: SocketAddr,
+    pub(crate) opened: Instant,
+    /// What the platform was told to watch.
+    pub(crate) announced: Interest,
+    /// What the platform saw since the connection was last looked at.
+    pub(crate) ready: Ready,
+    /// How often in a row it served its own origin while others waited.
+    pub(crate) streak: u8,
+    /// It is closed after the request that it serves.
+    pub(crate) no_reuse: bool,
+}
+
+impl Conn {
+    pub(crate) const fn opening(
+        owner: Handle,
+        origin: OriginId,
+        address: SocketAddr,
+        now: Instant,
+    ) -> Self {
+        Self {
+            state: ConnState::Opening(owner),
+            origin,
+            pool: Link::NONE,
+            siblings: Link::NONE,
+            address,
+            opened: now,
+            announced: Interest::NONE,
+            ready: Ready::NONE,
+            streak: 0,
+            no_reuse: false,
+        }
+    }
+
+    /// Moves to another state, which the table of the machine must allow.
+    pub(crate) fn set_state(&mut self, next: ConnState) {
+        debug_assert!(
+            self.state.kind().allows(next.kind()),
+            "{:?} -> {next:?}",
+            self.state
+        );
+        self.state = next;
+    }
+}
+
+impl Linked<POOL> for Conn {
+    fn link(&mut self) -> &mut Link {
+        &mut self.pool
+    }
+}
+
+impl Linked<SIBLINGS> for Conn {
+    fn link(&mut self) -> &mut Link {
+        &mut self.siblings
+    }
+}

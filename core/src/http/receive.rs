@@ -1,0 +1,480 @@
+//! The receiving side of an exchange: response heads, body, trailers.
+
+use crate::Error;
+use crate::easy::Taken;
+use crate::error::{Limit, ResponseError};
+use crate::store::{Block, Lines};
+use crate::wire::{Chunk, Status, check_line, find_line, list, parse_field};
+
+use super::framing::{Coding, Framing, add_length, of_response};
+
+/// Bounds on what a peer may send before and around a body. Each is an error of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all heads and trailers of one exchange, 1xx included ([`Limit::HeadBytes`]).
+    pub head_bytes: u32,
+    /// Fields of all heads and trailers of one exchange ([`Limit::HeadFields`]).
+    pub head_fields: u16,
+    /// 1xx responses before the final one ([`Limit::Informational`]).
+    pub informational: u8,
+    /// Bytes of all chunk extensions of one body ([`Limit::ChunkExtension`]).
+    pub chunk_extension_bytes: u32,
+}
+
+impl Limits {
+    /// What libcurl allows for heads (CONTRACT §9), and 32 1xx responses, and 16 KiB of extensions.
+    pub const DEFAULT: Self = Self {
+        head_bytes: 300 * 1024,
+        head_fields: 5000,
+        informational: 32,
+        chunk_extension_bytes: 16 * 1024,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The end of a response head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadEnd {
+    /// The status code.
+    pub code: u16,
+    /// The length of the body if the head names it; 0 where there is no body.
+    pub length: Option<u64>,
+}
+
+/// Who hears what an exchange receives. An error ends the exchange with it.
+pub trait Sink {
+    /// A status line.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn on_status(&mut self, status: &Status<'_>) -> Result<(), Error>;
+    /// A header field.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn on_field(&mut self, name: &str, value: &[u8]) -> Result<(), Error>;
+    /// The end of a head; below 200 another follows.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn on_head(&mut self, head: &HeadEnd) -> Result<(), Error>;
+    /// A piece of the body, not empty. [`Taken::Abort`] is not answered: the error says why.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn on_body(&mut self, bytes: &[u8]) -> Result<Taken, Error>;
+    /// A trailer field.
+    ///
+    /// # Errors
+    /// The sink's own.
+    fn on_trailer(&mut self, name: &str, value: &[u8]) -> Result<(), Error>;
+}
+
+/// How far receiving has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All bytes are used; more are needed.
+    NeedMore,
+    /// The sink did not take all: the rest must be offered again.
+    Paused,
+    /// No block of the line pool is free: the rest must be offered again when one is.
+    NoBlock,
+    /// The message is complete. Bytes that were not consumed do not belong to it.
+    Complete,
+}
+
+/// The answer to bytes that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many were used.
+    pub consumed: usize,
+    /// What is next.
+    pub progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    StatusLine,
+    Fields,
+    Body,
+    Trailers,
+    Complete,
+}
+
+/// The state of receiving one response, 1xx responses before it included.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    framing: Framing,
+    /// `Content-Length`, if `has_length`.
+    length: u64,
+    body_bytes: u64,
+    block: Option<Block>,
+    head_bytes: u32,
+    head_fields: u16,
+    code: u16,
+    informational: u8,
+    minor: u8,
+    stage: Stage,
+    coding: Coding,
+    to_head: bool,
+    has_length: bool,
+    says_close: bool,
+    says_keep_alive: bool,
+    continued: bool,
+}
+
+impl Receiver {
+    pub(super) const fn new(to_head: bool) -> Self {
+        Self {
+            framing: Framing::Empty,
+            length: 0,
+            body_bytes: 0,
+            block: None,
+            head_bytes: 0,
+            head_fields: 0,
+            code: 0,
+            informational: 0,
+            minor: 0,
+            stage: Stage::StatusLine,
+            coding: Coding::Absent,
+            to_head,
+            has_length: false,
+            says_close: false,
+            says_keep_alive: false,
+            continued: false,
+        }
+    }
+
+    /// The code of the last status line; 0 before the first.
+    pub(super) const fn code(&self) -> u16 {
+        self.code
+    }
+
+    pub(super) const fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    pub(super) const fn head_bytes(&self) -> u32 {
+        self.head_bytes
+    }
+
+    /// The length of the body, once the head has named it.
+    pub(super) fn body_length(&self) -> Option<u64> {
+        match (self.stage, self.framing) {
+            (Stage::StatusLine | Stage::Fields, _) => None,
+            (_, Framing::Empty) => Some(0),
+            (_, Framing::Sized(_)) => Some(self.length),
+            (_, Framing::Chunked(_) | Framing::UntilClose) => None,
+        }
+    }
+
+    /// Has a single byte of response come?
+    pub(super) const fn started(&self) -> bool {
+        self.head_bytes > 0 || self.block.is_some()
+    }
+
+    /// Is the final head complete?
+    pub(super) const fn head_complete(&self) -> bool {
+        matches!(self.stage, Stage::Body | Stage::Trailers | Stage::Complete)
+    }
+
+    pub(super) const fn is_complete(&self) -> bool {
+        matches!(self.stage, Stage::Complete)
+    }
+
+    /// Has `100 Continue` come?
+    pub(super) const fn continued(&self) -> bool {
+        self.continued
+    }
+
+    /// May the connection serve another request (RFC 9112 §9.3)?
+    pub(super) const fn persistent(&self) -> bool {
+        let wanted = self.minor >= 1 || self.says_keep_alive;
+        self.is_complete()
+            && wanted
+            && !self.says_close
+            && !matches!(self.framing, Framing::UntilClose)
+    }
+
+    /// Gives back what it holds of the line pool.
+    pub(super) fn release(&mut self, lines: &mut Lines<'_>) {
+        if let Some(block) = self.block.take() {
+            lines.release(block);
+        }
+    }
+
+    pub(super) fn receive<S: Sink>(
+        &mut self,
+        input: &[u8],
+        lines: &mut Lines<'_>,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<Received, Error> {
+        let mut consumed = 0;
+        loop {
+            let rest = input.get(consumed..).unwrap_or(&[]);
+            let step = match self.stage {
+                Stage::Complete => {
+                    return Ok(Received {
+                        consumed,
+                        progress: Progress::Complete,
+                    });
+                }
+                Stage::Body => self.body(rest, limits, sink)?,
+                Stage::StatusLine | Stage::Fields | Stage::Trailers => {
+                    self.line(rest, lines, limits, sink)?
+                }
+            };
+            consumed += step.consumed;
+            if step.progress != Progress::Complete {
+                return Ok(Received {
+                    consumed,
+                    progress: step.progress,
+                });
+            }
+        }
+    }
+
+    /// The stream has ended. Is that a proper end of the response?
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        match (self.stage, self.framing) {
+            (Stage::Complete, _) => Ok(()),
+            (Stage::Body, Framing::UntilClose) => {
+                self.stage = Stage::Complete;
+                Ok(())
+            }
+            (Stage::Body | Stage::Trailers, _) => Err(Error::PartialBody),
+            (Stage::StatusLine, _) if self.block.is_none() => Err(Error::EmptyReply),
+            (Stage::StatusLine | Stage::Fields, _) => {
+                Err(Error::Receive(crate::net::IoError::Closed))
+            }
+        }
+    }
+
+    /// Uses up one line. `Progress::Complete` here means that there was one.
+    fn line<S: Sink>(
+        &mut self,
+        input: &[u8],
+        lines: &mut Lines<'_>,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<Received, Error> {
+        let found = find_line(input);
+        let consumed = found.map_or(input.len(), |(_, consumed)| consumed);
+        if let (Some((line, _)), None) = (found, &self.block) {
+            // The common case: the line lies whole in the lent slice.
+            if consumed > lines.block_bytes() {
+                return Err(Limit::Line.into());
+            }
+            self.whole_line(line, consumed, limits, sink)?;
+            return Ok(Received {
+                consumed,
+                progress: Progress::Complete,
+            });
+        }
+        if input.is_empty() {
+            return Ok(Received {
+                consumed: 0,
+                progress: Progress::NeedMore,
+            });
+        }
+        let Some(mut block) = self.block.take().or_else(|| lines.acquire()) else {
+            return Ok(Received {
+                consumed: 0,
+                progress: Progress::NoBlock,
+            });
+        };
+        let piece = input.get(..consumed).unwrap_or(input);
+        if !lines.append(&mut block, piece) {
+            lines.release(block);
+            return Err(Limit::Line.into());
+        }
+        if found.is_none() {
+            self.block = Some(block);
+            return Ok(Received {
+                consumed,
+                progress: Progress::NeedMore,
+            });
+        }
+        let whole = lines.bytes(&block);
+        let (line, length) = find_line(whole).unwrap_or((whole, whole.len()));
+        let result = self.whole_line(line, length, limits, sink);
+        lines.release(block);
+        result?;
+        Ok(Received {
+            consumed,
+            progress: Progress::Complete,
+        })
+    }
+
+    fn whole_line<S: Sink>(
+        &mut self,
+        line: &[u8],
+        length: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<(), Error> {
+        let total = u32::try_from(length)
+            .ok()
+            .and_then(|n| self.head_bytes.checked_add(n));
+        self.head_bytes = total
+            .filter(|n| *n <= limits.head_bytes)
+            .ok_or(Limit::HeadBytes)?;
+        check_line(line)?;
+        match self.stage {
+            Stage::StatusLine => self.status_line(line, sink),
+            Stage::Fields if line.is_empty() => self.head_end(limits, sink),
+            Stage::Fields => self.field(line, limits, sink),
+            Stage::Trailers if line.is_empty() => {
+                self.stage = Stage::Complete;
+                Ok(())
+            }
+            Stage::Trailers => {
+                let (name, value) = parse_field(line)?;
+                self.count_field(limits)?;
+                sink.on_trailer(name, value)
+            }
+            Stage::Body | Stage::Complete => Err(Error::Internal),
+        }
+    }
+
+    fn count_field(&mut self, limits: &Limits) -> Result<(), Limit> {
+        self.head_fields = self.head_fields.saturating_add(1);
+        if self.head_fields > limits.head_fields {
+            Err(Limit::HeadFields)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn status_line<S: Sink>(&mut self, line: &[u8], sink: &mut S) -> Result<(), Error> {
+        let status = Status::parse(line)?;
+        self.code = status.code;
+        self.minor = status.minor;
+        self.stage = Stage::Fields;
+        self.coding = Coding::Absent;
+        self.has_length = false;
+        self.says_close = false;
+        self.says_keep_alive = false;
+        sink.on_status(&status)
+    }
+
+    fn field<S: Sink>(&mut self, line: &[u8], limits: &Limits, sink: &mut S) -> Result<(), Error> {
+        let (name, value) = parse_field(line)?;
+        self.count_field(limits)?;
+        if name.eq_ignore_ascii_case("content-length") {
+            let known = self.has_length.then_some(self.length);
+            self.length = add_length(known, value)?.unwrap_or(0);
+            self.has_length = true;
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            self.coding = self.coding.add(value)?;
+        } else if name.eq_ignore_ascii_case("connection") {
+            for option in list(value) {
+                self.says_close |= option.eq_ignore_ascii_case(b"close");
+                self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        sink.on_field(name, value)
+    }
+
+    fn head_end<S: Sink>(&mut self, limits: &Limits, sink: &mut S) -> Result<(), Error> {
+        let length = self.has_length.then_some(self.length);
+        self.framing = of_response(self.to_head, self.code, self.minor, self.coding, length)?;
+        if self.code < 200 {
+            self.informational = self.informational.saturating_add(1);
+            if self.code == 101 {
+                return Err(ResponseError::Upgrade.into());
+            }
+            if self.informational > limits.informational {
+                return Err(Limit::Informational.into());
+            }
+            self.continued |= self.code == 100;
+            self.stage = Stage::StatusLine;
+        } else {
+            self.stage = match self.framing {
+                Framing::Empty | Framing::Sized(0) => Stage::Complete,
+                Framing::Sized(_) | Framing::Chunked(_) | Framing::UntilClose => Stage::Body,
+            };
+        }
+        sink.on_head(&HeadEnd {
+            code: self.code,
+            length: self.body_length(),
+        })
+    }
+
+    /// Uses up a piece of body. `Progress::Complete` here means that there is something further.
+    fn body<S: Sink>(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<Received, Error> {
+        let (framed, data) = match &mut self.framing {
+            Framing::Empty => (0, 0),
+            Framing::Sized(missing) => (
+                0,
+                usize::try_from(*missing).map_or(input.len(), |n| n.min(input.len())),
+            ),
+            Framing::UntilClose => (0, input.len()),
+            Framing::Chunked(chunks) => {
+                match chunks.decode(input, limits.chunk_extension_bytes)? {
+                    (framed, Chunk::Need) => (framed, 0),
+                    (framed, Chunk::Data(n)) => (framed, n),
+                    (framed, Chunk::Last) => {
+                        self.stage = Stage::Trailers;
+                        return Ok(Received {
+                            consumed: framed,
+                            progress: Progress::Complete,
+                        });
+                    }
+                }
+            }
+        };
+        let bytes = input
+            .get(framed..)
+            .and_then(|rest| rest.get(..data))
+            .unwrap_or(&[]);
+        if bytes.is_empty() {
+            return Ok(Received {
+                consumed: framed,
+                progress: Progress::NeedMore,
+            });
+        }
+        let (taken, paused) = match sink.on_body(bytes)? {
+            Taken::All => (bytes.len(), false),
+            Taken::Pause(taken) => (taken.min(bytes.len()), true),
+            Taken::Abort => return Err(Error::Write),
+        };
+        self.body_taken(taken);
+        // A sink that paused with the last byte is not asked again: there is nothing left for it.
+        let over = self.stage == Stage::Complete;
+        let progress = if paused && !over {
+            Progress::Paused
+        } else {
+            Progress::Complete
+        };
+        Ok(Received {
+            consumed: framed + taken,
+            progress,
+        })
+    }
+
+    fn body_taken(&mut self, taken: usize) {
+        self.body_bytes = self.body_bytes.saturating_add(taken as u64);
+        match &mut self.framing {
+            Framing::Sized(missing) => {
+                *missing = missing.saturating_sub(taken as u64);
+                if *missing == 0 {
+                    self.stage = Stage::Complete;
+                }
+            }
+            Framing::Chunked(chunks) => chunks.taken(taken),
+            Framing::Empty | Framing::UntilClose => {}
+        }
+    }
+}

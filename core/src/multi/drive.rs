@@ -1,0 +1,385 @@
+//! Bytes: the request goes out, the response comes in, as far as both sides can go now.
+
+use crate::Error;
+use crate::easy::{Body, Easy, Expect, Options, Trace};
+use crate::http::{Exchange, Progress, Sending, Sent};
+use crate::net::{IoError, Ready, Stall};
+use crate::platform::Platform;
+use crate::store::{ConnId, Handle};
+use crate::time::Timer;
+use crate::transfer::{Flags, Meter, Queue, State, Transfer, Way};
+
+use super::response::Response;
+use super::start::outgoing;
+use super::{Cx, Multi};
+
+/// Bodies above this ask for `100 Continue` (CONTRACT R98).
+const EXPECT_ABOVE: u64 = 1024 * 1024;
+
+/// How a step of sending or receiving ended.
+enum Step {
+    /// It waits for an event, a deadline or the easy handle.
+    Waits,
+    /// The exchange is complete; `tainted`: the connection holds bytes that nobody asked for.
+    Complete { tainted: bool },
+    /// The connection is at its end or broken.
+    Broken(Error),
+    /// The transfer fails.
+    Failed(Error),
+}
+
+/// A connection serves this transfer from now on: a new exchange.
+pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, reused: bool) {
+    let options = transfer.easy.options();
+    let request = transfer.easy.request();
+    let length = if transfer.flags.rewritten {
+        Some(0)
+    } else {
+        request.body.length()
+    };
+    let expects = length != Some(0)
+        && !transfer.flags.no_expect
+        && match options.expect {
+            Expect::Auto => length.is_none_or(|length| length > EXPECT_ABOVE),
+            Expect::Never => false,
+            Expect::Always => true,
+        };
+    let to_head = request.method == "HEAD";
+    transfer.exchange = Exchange::new(to_head, expects);
+    transfer.flags = Flags {
+        started: true,
+        foreign: transfer.flags.foreign,
+        rewritten: transfer.flags.rewritten,
+        no_expect: transfer.flags.no_expect,
+        receive_paused: transfer.flags.receive_paused,
+        send_paused: transfer.flags.send_paused,
+        expects,
+        reused,
+        ..Flags::default()
+    };
+    for timer in [Timer::Connect, Timer::Eyeballs, Timer::Rate] {
+        transfer.timers.clear(timer);
+    }
+    transfer.set_state(State::Sending(conn));
+}
+
+impl<E: Easy> Multi<'_, E> {
+    /// Sends and receives what can be sent and received now.
+    pub(super) fn drive<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle) {
+        let Some(transfer) = self.transfers.get_mut(handle) else {
+            return;
+        };
+        let Some(id) = transfer.conn() else { return };
+        let options = transfer.easy.options();
+        let hurry = core::mem::take(&mut transfer.flags.hurry);
+        transfer.meter.refill(
+            transfer.started,
+            cx.now,
+            options.receive_rate,
+            options.send_rate,
+        );
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let ready = core::mem::take(&mut conn.ready);
+        // CONTRACT R52: the mask is a hint. An event with nothing to write can only mean reading.
+        let sending = transfer.exchange.is_sending() || transfer.flags.unflushed;
+        let heard = ready.intersects(Ready::READ | Ready::ERROR) || (!ready.is_none() && !sending);
+        let mut send_error = None;
+        match self.send(cx, handle, id, &options) {
+            Step::Broken(error) => send_error = Some(error),
+            Step::Failed(error) => return self.complete(cx, handle, Err(error)),
+            Step::Waits | Step::Complete { .. } => {}
+        }
+        if !heard && !hurry && send_error.is_none() {
+            return;
+        }
+        match self.receive(cx, handle, id, &options) {
+            Step::Complete { tainted } => self.finish_hop(cx, handle, tainted),
+            Step::Failed(error) => self.complete(cx, handle, Err(error)),
+            Step::Broken(error) => self.broken(cx, handle, send_error.unwrap_or(error)),
+            Step::Waits => {
+                if let Some(error) = send_error {
+                    self.broken(cx, handle, error);
+                }
+            }
+        }
+    }
+
+    fn send<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        id: ConnId,
+        options: &Options,
+    ) -> Step {
+        let Some(transfer) = self.transfers.get_mut(handle) else {
+            return Step::Waits;
+        };
+        let mut budget = self.config.budget;
+        while transfer.exchange.is_sending()
+            && !transfer.exchange.is_awaiting()
+            && !transfer.flags.send_paused
+        {
+            let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
+            if allowed == 0 && !transfer.exchange.in_head() {
+                hold_for_rate(transfer, cx.now, options);
+                break;
+            }
+            if budget == 0 {
+                // The socket may still be writable: its event brings the transfer back.
+                break;
+            }
+            let room = match cx.platform.reserve(id) {
+                Ok(room) => room,
+                Err(Stall::WouldBlock) => break,
+                Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
+            };
+            let written = match fill_room(transfer, options, room, allowed.min(budget)) {
+                Ok(written) => written,
+                Err(error) => return Step::Failed(error),
+            };
+            if written == 0 {
+                break;
+            }
+            budget = budget.saturating_sub(written);
+            if let Err(error) = cx.platform.commit(id, written) {
+                return Step::Broken(Error::Send(error));
+            }
+        }
+        self.flush(cx, handle, id, options)
+    }
+
+    /// Follows how far the request is: sent whole, or waiting for `100 Continue`.
+    fn flush<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        id: ConnId,
+        options: &Options,
+    ) -> Step {
+        let Some(transfer) = self.transfers.get_mut(handle) else {
+            return Step::Waits;
+        };
+        if let State::Receiving(_) = transfer.state {
+            return Step::Waits;
+        }
+        transfer.flags.unflushed = match cx.platform.flush(id) {
+            Ok(()) => false,
+            Err(Stall::WouldBlock) => true,
+            Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
+        };
+        if transfer.flags.unflushed {
+            return Step::Waits;
+        }
+        if transfer.exchange.is_awaiting() {
+            if let State::Sending(_) = transfer.state {
+                transfer.set_state(State::Awaiting(id));
+                let wait = options.expect_wait;
+                transfer
+                    .timers
+                    .set(transfer.started, cx.now, Timer::Expect, wait);
+            }
+        } else {
+            transfer.timers.clear(Timer::Expect);
+            if transfer.exchange.is_sending() {
+                if let State::Awaiting(_) = transfer.state {
+                    transfer.set_state(State::Sending(id));
+                }
+            } else {
+                transfer.times.sent = transfer.elapsed(cx.now);
+                transfer.set_state(State::Receiving(id));
+            }
+        }
+        Step::Waits
+    }
+
+    fn receive<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        id: ConnId,
+        options: &Options,
+    ) -> Step {
+        let mut budget = self.config.budget;
+        loop {
+            let Some(transfer) = self.transfers.get_mut(handle) else {
+                return Step::Waits;
+            };
+            if transfer.flags.receive_paused {
+                return Step::Waits;
+            }
+            let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
+            if allowed == 0 {
+                hold_for_rate(transfer, cx.now, options);
+                return Step::Waits;
+            }
+            if budget == 0 {
+                // CONTRACT R57: the others have their turn first.
+                transfer.flags.hurry = true;
+                self.enqueue(handle, Queue::Ready);
+                return Step::Waits;
+            }
+            let lent = match cx.platform.fill(id, allowed.min(budget)) {
+                Ok(lent) => lent,
+                Err(Stall::WouldBlock) => return Step::Waits,
+                Err(Stall::Failed(error)) => return broken_at(transfer, error),
+            };
+            if lent.bytes.is_empty() {
+                return ended(transfer);
+            }
+            if transfer.times.first_byte == 0 {
+                transfer.times.first_byte = transfer.elapsed(cx.now);
+            }
+            let (length, more) = (lent.bytes.len(), lent.more);
+            let mut sink = Response::new(
+                &mut transfer.easy,
+                &mut transfer.flags,
+                &mut transfer.redirects,
+                self.scratch,
+                options,
+            )
+            .at(
+                transfer.exchange.code(),
+                transfer.exchange.body_received(),
+                self.config.drain_bytes,
+            );
+            let limits = &self.config.limits;
+            let result = transfer
+                .exchange
+                .receive(lent.bytes, &mut self.lines, limits, &mut sink);
+            let abandoned = sink.abandoned();
+            let received = match result {
+                // The rest of a response that nobody wants costs more than a new connection.
+                Err(_) if abandoned => return Step::Complete { tainted: true },
+                Err(error) => return Step::Failed(error),
+                Ok(received) => received,
+            };
+            transfer.meter.count(Way::Receive, received.consumed);
+            budget = budget.saturating_sub(received.consumed);
+            cx.platform.consume(id, received.consumed);
+            match received.progress {
+                Progress::Complete => {
+                    let tainted = received.consumed < length || (more && has_more(cx, id));
+                    return Step::Complete { tainted };
+                }
+                Progress::Paused => {
+                    transfer.flags.receive_paused = true;
+                    return Step::Waits;
+                }
+                Progress::NoBlock => {
+                    transfer.flags.hurry = true;
+                    self.enqueue(handle, Queue::Starved);
+                    return Step::Waits;
+                }
+                Progress::NeedMore => {
+                    if sending_again(transfer) {
+                        transfer.flags.hurry = more;
+                        self.enqueue(handle, Queue::Ready);
+                        return Step::Waits;
+                    }
+                    if !more {
+                        return Step::Waits;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Did `100 Continue` or a final status just let the body go?
+fn sending_again<E>(transfer: &mut Transfer<E>) -> bool {
+    matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
+}
+
+/// Does the connection hold bytes behind a message that is complete?
+fn has_more<P: Platform>(cx: &mut Cx<'_, P>, id: ConnId) -> bool {
+    !matches!(cx.platform.fill(id, 1), Err(Stall::WouldBlock))
+}
+
+/// The peer has ended the stream.
+fn ended<E>(transfer: &mut Transfer<E>) -> Step {
+    match transfer.exchange.end() {
+        Ok(()) => Step::Complete { tainted: true },
+        Err(error) => Step::Broken(error),
+    }
+}
+
+fn broken_at<E>(transfer: &Transfer<E>, error: IoError) -> Step {
+    // A peer that resets the connection in a body has sent less than it promised.
+    let in_body = transfer.exchange.head_complete() && transfer.exchange.body_length().is_some();
+    match error {
+        IoError::Closed if in_body => Step::Broken(Error::PartialBody),
+        error => Step::Broken(Error::Receive(error)),
+    }
+}
+
+/// CONTRACT R101: without tokens the transfer rests until there are some.
+fn hold_for_rate<E>(transfer: &mut Transfer<E>, now: crate::time::Instant, options: &Options) {
+    let rate = match (options.receive_rate, options.send_rate) {
+        (Some(one), Some(other)) => one.min(other),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return,
+    };
+    transfer
+        .timers
+        .set(transfer.started, now, Timer::Rate, Meter::wait(rate));
+}
+
+/// Fills lent room with as much of the request as fits: head and body together, so that a small
+/// request is one packet.
+fn fill_room<E: Easy>(
+    transfer: &mut Transfer<E>,
+    options: &Options,
+    room: &mut [u8],
+    body_at_most: usize,
+) -> Result<usize, Error> {
+    let mut written = 0;
+    while transfer.exchange.is_sending() && !transfer.exchange.is_awaiting() {
+        let rest = room.get_mut(written..).unwrap_or(&mut []);
+        if rest.is_empty() {
+            break;
+        }
+        let in_head = transfer.exchange.in_head();
+        let sent = if in_head {
+            send_head(transfer, options, rest)?
+        } else {
+            let limit = rest.len().min(body_at_most);
+            send_body(transfer, rest.get_mut(..limit).unwrap_or(&mut []))?
+        };
+        written += sent.written;
+        if !in_head {
+            transfer.meter.count(Way::Send, sent.written);
+            if sent.sending == Sending::Paused {
+                transfer.flags.send_paused = true;
+            }
+            break;
+        }
+    }
+    Ok(written)
+}
+
+fn send_head<E: Easy>(
+    transfer: &mut Transfer<E>,
+    options: &Options,
+    room: &mut [u8],
+) -> Result<Sent, Error> {
+    // The exchange is moved out for a moment: the request borrows the transfer.
+    let idle = Exchange::new(false, false);
+    let mut exchange = core::mem::replace(&mut transfer.exchange, idle);
+    let sent = outgoing(transfer, options).and_then(|head| exchange.send_head(&head, room));
+    transfer.exchange = exchange;
+    let sent = sent?;
+    let bytes = room.get(..sent.written).unwrap_or(&[]);
+    transfer.easy.on_trace(Trace::RequestHead(bytes));
+    Ok(sent)
+}
+
+fn send_body<E: Easy>(transfer: &mut Transfer<E>, room: &mut [u8]) -> Result<Sent, Error> {
+    let Transfer { easy, exchange, .. } = transfer;
+    match easy.request().body {
+        Body::None => Err(Error::Internal),
+        Body::Bytes(bytes) => Ok(exchange.send_bytes(bytes, room)),
+        Body::Stream { length } => exchange.send_stream(length, room, |into| easy.read_body(into)),
+    }
+}

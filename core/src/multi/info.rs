@@ -1,0 +1,214 @@
+//! Results, and what can be seen of the engine from outside.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::Error;
+use crate::easy::Easy;
+use crate::net::Interest;
+use crate::store::{ConnId, Handle};
+use crate::time::{Instant, Timer};
+use crate::transfer::{Queue, State};
+
+use super::Multi;
+
+/// A transfer has ended: `CURLMSG_DONE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Which.
+    pub handle: Handle,
+    /// How. Success means that the response is complete, whatever its status.
+    pub result: Result<(), Error>,
+}
+
+/// When the engine must be run, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Not later than this; it may have passed.
+    pub at: Instant,
+    /// Whose it is; `None` if there is work to do at once.
+    pub handle: Option<Handle>,
+    /// Which it is.
+    pub timer: Option<Timer>,
+}
+
+/// What is known of a transfer: `curl_easy_getinfo`. Of several hops, the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// The last status; 0 if there was none.
+    pub status: u16,
+    /// Redirects that were followed.
+    pub redirects: u16,
+    /// Connections that were made for it.
+    pub connects: u8,
+    /// Times that it was sent again because an idle connection was dead.
+    pub retries: u8,
+    /// Bytes of body received.
+    pub received: u64,
+    /// The length of the body if the head named it.
+    pub length: Option<u64>,
+    /// Bytes of body sent.
+    pub sent: u64,
+    /// Bytes of response heads.
+    pub head_received: u32,
+    /// Bytes of request head.
+    pub head_sent: u32,
+    /// From the first run until the addresses were known; of the last hop that needed them.
+    pub name_lookup: Duration,
+    /// From the first run until the connection stood.
+    pub connect: Duration,
+    /// From the first run until the request was sent.
+    pub pretransfer: Duration,
+    /// From the first run until the first byte of the response.
+    pub start_transfer: Duration,
+    /// From the first run to the end; zero before.
+    pub total: Duration,
+    /// The address of the connection that serves it now.
+    pub peer: Option<SocketAddr>,
+}
+
+/// How many transfers are in which condition (`CURLMINFO_*`, CONTRACT R80).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Added and not removed.
+    pub current: u32,
+    /// Not done and not waiting for a connection.
+    pub running: u32,
+    /// Waiting for a connection.
+    pub pending: u32,
+    /// Done and not removed.
+    pub done: u32,
+    /// Ever added.
+    pub ever: u64,
+    /// Connections, idle ones included.
+    pub connections: u32,
+    /// Idle connections.
+    pub idle: u32,
+    /// Origins that are known.
+    pub origins: u32,
+}
+
+impl<E: Easy> Multi<'_, E> {
+    /// The next transfer that has ended, in the order in which they ended; each exactly once
+    /// (CONTRACT R61). It stays in its place until it is removed (CONTRACT R63). O(1).
+    pub fn info_read(&mut self) -> Option<Message> {
+        let handle = self.done.front(&self.transfers)?;
+        self.dequeue(handle);
+        let transfer = self.transfers.get_mut(handle)?;
+        let State::Done(result) = transfer.state else {
+            return None;
+        };
+        transfer.set_state(State::Reported(result));
+        Some(Message { handle, result })
+    }
+
+    /// When the engine must be run at the latest: `curl_multi_timeout` (CONTRACT R49). `None`:
+    /// nothing is waited for.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Deadline> {
+        if !self.ready.is_empty() {
+            return Some(Deadline {
+                at: self.now,
+                handle: None,
+                timer: None,
+            });
+        }
+        let (at, slot) = self.deadlines.first()?;
+        let handle = self.transfers.id_at(slot);
+        let timer = handle
+            .and_then(|handle| self.transfers.get(handle))
+            .and_then(|transfer| transfer.timers.earliest(transfer.started))
+            .map(|(_, timer)| timer);
+        Some(Deadline { at, handle, timer })
+    }
+
+    /// The easy handle of a transfer.
+    #[must_use]
+    pub fn get(&self, handle: Handle) -> Option<&E> {
+        self.transfers.get(handle).map(|transfer| &transfer.easy)
+    }
+
+    /// The easy handle of a transfer. What its request and options say must not change while it runs.
+    pub fn get_mut(&mut self, handle: Handle) -> Option<&mut E> {
+        self.transfers
+            .get_mut(handle)
+            .map(|transfer| &mut transfer.easy)
+    }
+
+    /// How a transfer ended; `None` while it runs.
+    #[must_use]
+    pub fn result(&self, handle: Handle) -> Option<Result<(), Error>> {
+        match self.transfers.get(handle)?.state {
+            State::Done(result) | State::Reported(result) => Some(result),
+            State::Init
+            | State::Pending
+            | State::Resolving
+            | State::Connecting(_)
+            | State::Sending(_)
+            | State::Awaiting(_)
+            | State::Receiving(_) => None,
+        }
+    }
+
+    /// What is known of a transfer, also after its end (CONTRACT R19).
+    #[must_use]
+    pub fn info(&self, handle: Handle) -> Option<Info> {
+        let transfer = self.transfers.get(handle)?;
+        let (exchange, times) = (&transfer.exchange, &transfer.times);
+        let micros = |micros: u32| Duration::from_micros(micros.into());
+        let conn = transfer.conn().and_then(|conn| self.conns.get(conn));
+        Some(Info {
+            status: exchange.code(),
+            redirects: transfer.redirects,
+            connects: transfer.connects,
+            retries: transfer.retries,
+            received: exchange.body_received(),
+            length: exchange.body_length(),
+            sent: exchange.body_sent(),
+            head_received: exchange.head_received(),
+            head_sent: exchange.head_sent(),
+            name_lookup: micros(times.resolved),
+            connect: micros(times.connected),
+            pretransfer: micros(times.sent),
+            start_transfer: micros(times.first_byte),
+            total: Duration::from_micros(transfer.total),
+            peer: conn.map(|conn| conn.address),
+        })
+    }
+
+    /// How many transfers are in which condition.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        Counts {
+            current: self.transfers.len(),
+            running: self.running - self.pending,
+            pending: self.pending,
+            done: self.transfers.len() - self.running,
+            ever: self.ever,
+            connections: self.conns.len(),
+            idle: self.idle.len() + self.stray.len(),
+            origins: self.origins.len(),
+        }
+    }
+
+    /// All transfers, in no particular order: `curl_multi_get_handles`. O(capacity used).
+    pub fn handles(&self) -> impl Iterator<Item = Handle> {
+        self.transfers.iter().map(|(handle, _)| handle)
+    }
+
+    /// All watched connections and what is wanted of them, for `select`, `poll` and the like. O(capacity used).
+    pub fn interests(&self) -> impl Iterator<Item = (ConnId, Interest)> {
+        self.conns
+            .iter()
+            .map(|(id, conn)| (id, conn.announced))
+            .filter(|(_, interest)| !interest.is_none())
+    }
+
+    /// Does a transfer wait for a connection?
+    #[must_use]
+    pub fn is_pending(&self, handle: Handle) -> bool {
+        self.transfers
+            .get(handle)
+            .is_some_and(|transfer| matches!(transfer.queue, Queue::Waiting | Queue::Unplaced))
+    }
+}

@@ -1,0 +1,137 @@
+//! The first step of a hop: from a request to an origin.
+
+use core::time::Duration;
+
+use crate::Error;
+use crate::easy::{Easy, Options};
+use crate::error::UrlError;
+use crate::http::Outgoing;
+use crate::origin::{FindError, OriginKey, Place};
+use crate::platform::Platform;
+use crate::store::{Handle, OriginId};
+use crate::time::{Instant, Timer};
+use crate::transfer::{Queue, State, Transfer};
+use crate::wire::Url;
+
+use super::{Cx, Multi};
+
+/// The request of the present hop, with what earlier hops have changed of it.
+pub(super) fn outgoing<'a, E: Easy>(
+    transfer: &'a Transfer<E>,
+    options: &Options,
+) -> Result<Outgoing<'a>, Error> {
+    let request = transfer.easy.request();
+    Ok(Outgoing {
+        request,
+        url: Url::parse(request.url)?,
+        foreign: transfer.flags.foreign,
+        rewritten: transfer.flags.rewritten,
+        expect: transfer.flags.expects,
+        close: options.forbid_reuse,
+    })
+}
+
+impl<E: Easy> Multi<'_, E> {
+    /// Checks the request, finds its origin and asks for a connection.
+    pub(super) fn start<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle) {
+        let Some(transfer) = self.transfers.get_mut(handle) else {
+            return;
+        };
+        let options = transfer.easy.options();
+        begin(transfer, &options, cx.now);
+        match self.place(cx, handle, &options) {
+            Ok(origin) => {
+                self.join(handle, origin);
+                self.acquire(cx, handle, false);
+            }
+            Err(Ok(())) => self.wait_for_place(handle),
+            Err(Err(error)) => self.complete(cx, handle, Err(error)),
+        }
+    }
+
+    /// The origin of a request. `Err(Ok(()))`: there is no place for it now.
+    fn place<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        options: &Options,
+    ) -> Result<OriginId, Result<(), Error>> {
+        let transfer = self.transfers.get(handle).ok_or(Err(Error::Internal))?;
+        let outgoing = outgoing(transfer, options).map_err(Err)?;
+        outgoing.check().map_err(Err)?;
+        if !cx.platform.supports(outgoing.url.scheme) {
+            return Err(Err(Error::UnsupportedScheme));
+        }
+        let too_long = Err(Error::BadUrl(UrlError::TooLong));
+        let host = outgoing.url.lower_host(self.scratch).ok_or(too_long)?;
+        let key = OriginKey {
+            scheme: outgoing.url.scheme,
+            host,
+            port: outgoing.url.port,
+            settings: outgoing.request.settings,
+        };
+        if let Some(known) = self.origins.find(&key) {
+            return Ok(known);
+        }
+        match self.origins.insert(&key) {
+            Ok(new) => Ok(new),
+            Err(FindError::NameTooLong) => Err(too_long),
+            Err(FindError::Full) => {
+                self.forget_unused(cx).ok_or(Ok(()))?;
+                self.place(cx, handle, options)
+            }
+        }
+    }
+
+    fn join(&mut self, handle: Handle, id: OriginId) {
+        let Some(origin) = self.origins.get_mut(id) else {
+            return;
+        };
+        origin.users += 1;
+        if origin.place == Place::Unused {
+            origin.place = Place::Nowhere;
+            self.unused.remove(self.origins.slots(), id);
+        }
+        if let Some(transfer) = self.transfers.get_mut(handle) {
+            transfer.origin = Some(id);
+        }
+    }
+
+    fn wait_for_place(&mut self, handle: Handle) {
+        let Some(transfer) = self.transfers.get_mut(handle) else {
+            return;
+        };
+        transfer.set_state(State::Pending);
+        self.pending += 1;
+        self.enqueue(handle, Queue::Unplaced);
+    }
+}
+
+/// CONTRACT R95, R96: the clocks of a transfer start when it first runs, that of the connect limit
+/// with each hop.
+fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
+    if !transfer.flags.started {
+        transfer.flags.started = true;
+        transfer.flags.fresh = options.fresh_connect;
+        transfer.started = now;
+        let second = Duration::from_secs(1);
+        let timers = [
+            (Timer::Total, options.total),
+            (Timer::LowSpeed, options.low_speed.map(|_| second)),
+            (
+                Timer::Progress,
+                options
+                    .progress
+                    .map(|every| every.max(Duration::from_millis(1))),
+            ),
+        ];
+        for (timer, after) in timers {
+            if let Some(after) = after {
+                transfer.timers.set(now, now, timer, after);
+            }
+        }
+    }
+    transfer
+        .timers
+        .set(transfer.started, now, Timer::Connect, options.connect);
+}

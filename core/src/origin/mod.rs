@@ -1,0 +1,94 @@
+//! Origins: the total reuse key, and all that belongs to it.
+
+mod addresses;
+mod table;
+
+pub(crate) use addresses::interleave;
+pub(crate) use table::{FindError, Origins};
+
+use core::net::IpAddr;
+
+use crate::conn::SIBLINGS;
+use crate::net::{Addresses, Scheme};
+use crate::store::{Link, Linked, List};
+use crate::time::Instant;
+
+/// What two transfers must have in common to share addresses and connections (CONTRACT R85). It
+/// can't be built with a part missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginKey<'a> {
+    /// Plain or secured.
+    pub scheme: Scheme,
+    /// In lower case, without brackets.
+    pub host: &'a str,
+    /// Never 0.
+    pub port: u16,
+    /// [`Request::settings`](crate::easy::Request): compared exactly.
+    pub settings: u32,
+}
+
+/// What is known of an origin's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// Nothing.
+    Unknown,
+    /// The platform was asked.
+    Asked,
+    /// They may be used until then.
+    Known(Instant),
+}
+
+/// In which list of origins it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// None.
+    Nowhere,
+    /// It has waiting transfers that only the limit on all connections holds back.
+    Hungry,
+    /// No transfer refers to it: its place may be given away.
+    Unused,
+}
+
+/// One place of the table of origins.
+#[derive(Debug)]
+pub struct Origin {
+    scheme: Scheme,
+    port: u16,
+    settings: u32,
+    host_len: u16,
+    hash: u32,
+    /// The next of the same bucket, counted from 1; 0 ends the chain.
+    chain: u32,
+    pub(crate) addresses: Addresses,
+    pub(crate) lookup: Lookup,
+    /// Connections, and transfers that have a claim to one.
+    pub(crate) conns: u32,
+    /// Transfers that refer to it.
+    pub(crate) users: u32,
+    pub(crate) waiting: List<0>,
+    pub(crate) resolving: List<0>,
+    pub(crate) idle: List<SIBLINGS>,
+    pub(crate) place: Place,
+    pub(crate) link: Link,
+}
+
+impl Origin {
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address number `nth`, if it may still be used.
+    pub(crate) fn address(&self, nth: usize) -> Option<IpAddr> {
+        self.addresses.get(nth).copied()
+    }
+
+    pub(crate) fn is_known(&self, now: Instant) -> bool {
+        matches!(self.lookup, Lookup::Known(until) if now < until) && !self.addresses.is_empty()
+    }
+}
+
+impl Linked<0> for Origin {
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}

@@ -1,0 +1,191 @@
+//! A transfer: its state, its timers, what is counted of it.
+
+mod meter;
+mod state;
+mod timers;
+
+pub(crate) use meter::{Meter, Way};
+pub(crate) use state::{Race, State, StateKind};
+pub(crate) use timers::Timers;
+
+use crate::http::Exchange;
+use crate::store::{ConnId, Link, Linked, OriginId};
+use crate::time::Instant;
+
+/// In which list a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// None: it waits for an event or a deadline.
+    Nowhere,
+    /// Must be run at the next opportunity.
+    Ready,
+    /// Of its origin: waits for a connection.
+    Waiting,
+    /// Of its origin: waits for the addresses.
+    Resolving,
+    /// Waits for a block of the line pool.
+    Starved,
+    /// Waits for a place in the table of origins.
+    Unplaced,
+    /// Done, and its message was not read.
+    Done,
+}
+
+/// Switches of a transfer.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, one byte each"
+)]
+pub(crate) struct Flags {
+    /// It has run once: its clock ticks.
+    pub started: bool,
+    /// A redirect led to another origin: credentials stay behind.
+    pub foreign: bool,
+    /// A redirect turned the request into a GET.
+    pub rewritten: bool,
+    /// The peer does not know `Expect`.
+    pub no_expect: bool,
+    /// This request asks for `100 Continue`.
+    pub expects: bool,
+    /// No idle connection is taken.
+    pub fresh: bool,
+    /// The connection has served others before.
+    pub reused: bool,
+    /// The easy handle wants no bytes for now.
+    pub receive_paused: bool,
+    /// The easy handle has no bytes for now.
+    pub send_paused: bool,
+    /// Try to receive even if nothing was heard of the socket.
+    pub hurry: bool,
+    /// The response is a redirect that is followed.
+    pub follow: bool,
+    /// A `Location` was seen in this head.
+    pub located: bool,
+    /// The body of this response is not wanted.
+    pub discard: bool,
+    /// The range of this response is the one asked for.
+    pub range_right: bool,
+    /// A resumed download turned out to be complete.
+    pub already_complete: bool,
+    /// The request is asked again without `Expect`.
+    pub ask_again: bool,
+    /// The platform still holds committed bytes.
+    pub unflushed: bool,
+    /// Another address is due.
+    pub next_address: bool,
+}
+
+/// Times of a transfer, in µs since it was first run, added up over redirects; 0 is not yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub resolved: u32,
+    pub connected: u32,
+    pub sent: u32,
+    pub first_byte: u32,
+}
+
+/// One place of the table of transfers.
+#[derive(Debug)]
+pub struct Transfer<E> {
+    pub(crate) easy: E,
+    pub(crate) state: State,
+    pub(crate) origin: Option<OriginId>,
+    pub(crate) exchange: Exchange,
+    pub(crate) started: Instant,
+    pub(crate) timers: Timers,
+    pub(crate) meter: Meter,
+    pub(crate) times: Times,
+    /// µs from the first run to the end.
+    pub(crate) total: u64,
+    pub(crate) link: Link,
+    /// The order in which transfers began to wait.
+    pub(crate) ticket: u32,
+    pub(crate) redirects: u16,
+    pub(crate) connects: u8,
+    pub(crate) retries: u8,
+    pub(crate) queue: Queue,
+    pub(crate) flags: Flags,
+}
+
+impl<E> Transfer<E> {
+    pub(crate) const fn new(easy: E) -> Self {
+        Self {
+            easy,
+            state: State::Init,
+            origin: None,
+            exchange: Exchange::new(false, false),
+            started: Instant::ZERO,
+            timers: Timers::NONE,
+            meter: Meter::NEW,
+            times: Times {
+                resolved: 0,
+                connected: 0,
+                sent: 0,
+                first_byte: 0,
+            },
+            total: 0,
+            link: Link::NONE,
+            ticket: 0,
+            redirects: 0,
+            connects: 0,
+            retries: 0,
+            queue: Queue::Nowhere,
+            flags: Flags {
+                started: false,
+                foreign: false,
+                rewritten: false,
+                no_expect: false,
+                expects: false,
+                fresh: false,
+                reused: false,
+                receive_paused: false,
+                send_paused: false,
+                hurry: false,
+                follow: false,
+                located: false,
+                discard: false,
+                range_right: false,
+                already_complete: false,
+                ask_again: false,
+                unflushed: false,
+                next_address: false,
+            },
+        }
+    }
+
+    /// Moves to another state, which the table of the machine must allow.
+    pub(crate) fn set_state(&mut self, next: State) {
+        debug_assert!(
+            self.state.kind().allows(next.kind()),
+            "{:?} -> {next:?}",
+            self.state
+        );
+        self.state = next;
+    }
+
+    /// The connection that serves it.
+    pub(crate) const fn conn(&self) -> Option<ConnId> {
+        match self.state {
+            State::Sending(conn) | State::Awaiting(conn) | State::Receiving(conn) => Some(conn),
+            State::Init
+            | State::Pending
+            | State::Resolving
+            | State::Connecting(_)
+            | State::Done(_)
+            | State::Reported(_) => None,
+        }
+    }
+
+    /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes.
+    pub(crate) fn elapsed(&self, now: Instant) -> u32 {
+        let micros = now.as_micros().saturating_sub(self.started.as_micros());
+        u32::try_from(micros).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+impl<E> Linked<0> for Transfer<E> {
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}

@@ -1,0 +1,170 @@
+//! Tokens, field values and comma lists (RFC 9110 §5.5, §5.6).
+
+/// Is it a token: one or more of the characters that names and methods are made of (RFC 9110 §5.6.2)?
+#[must_use]
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// May this byte stand in a token (RFC 9110 §5.6.2)?
+#[must_use]
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    CLASS[byte as usize] & TOKEN != 0
+}
+
+/// May it be a field's value: no control character but the tab (RFC 9110 §5.5)? Bytes from 0x80 on
+/// are taken as they are. The empty value is one.
+#[must_use]
+pub fn is_field_value(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| is_value_byte(byte))
+}
+
+/// May this byte stand in a field's value (RFC 9110 §5.5)?
+#[must_use]
+pub(super) const fn is_value_byte(byte: u8) -> bool {
+    CLASS[byte as usize] & VALUE != 0
+}
+
+/// The bytes without the spaces and tabs around them (RFC 9110 §5.6.3).
+#[must_use]
+pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The elements of a comma list, trimmed; empty ones are left out (RFC 9110 §5.6.1). A comma inside
+/// a quoted string does not part elements; a string that is not closed reaches to the end.
+pub fn list(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    List { rest: bytes }
+}
+
+struct List<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for List<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let end = element_length(self.rest);
+            let (element, rest) = self.rest.split_at(end);
+            self.rest = rest.get(1..).unwrap_or(&[]);
+            let element = trim_ows(element);
+            if !element.is_empty() {
+                return Some(element);
+            }
+        }
+        None
+    }
+}
+
+/// How many bytes stand before the first comma that is not quoted.
+fn element_length(bytes: &[u8]) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, &byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return at,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+const TOKEN: u8 = 1;
+const VALUE: u8 = 2;
+const CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut class = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_control = byte.is_ascii_control() && byte != b'\t';
+        if !is_control {
+            class[byte as usize] |= VALUE;
+        }
+        if byte.is_ascii_alphanumeric() || is_token_mark(byte) {
+            class[byte as usize] |= TOKEN;
+        }
+        if byte == u8::MAX {
+            return class;
+        }
+        byte += 1;
+    }
+}
+
+const fn is_token_mark(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_empty_and_holds_no_separator() {
+        assert!(is_token(b"Content-Type"));
+        assert!(is_token(b"!#$%&'*+-.^_`|~09azAZ"));
+        assert!(!is_token(b""));
+        for byte in 0..=u8::MAX {
+            let expected = byte.is_ascii_graphic() && !br#""(),/:;<=>?@[\]{}"#.contains(&byte);
+            assert_eq!(is_token(&[byte]), expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_field_value_holds_no_control_character_but_the_tab() {
+        assert!(is_field_value(b""));
+        for byte in 0..=u8::MAX {
+            let expected = byte == b'\t' || (byte >= 0x20 && byte != 0x7f);
+            assert_eq!(is_field_value(&[b'a', byte]), expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn only_spaces_and_tabs_are_trimmed_and_only_outside() {
+        assert_eq!(trim_ows(b" \t a b\t "), b"a b");
+        assert_eq!(trim_ows(b" \t "), b"");
+        assert_eq!(trim_ows(b"\ra\n"), b"\ra\n");
+    }
+
+    #[test]
+    fn a_list_skips_empty_elements_and_minds_quotes() {
+        let check = |text: &[u8], expected: &[&[u8]]| {
+            assert!(list(text).eq(expected.iter().copied()), "{text:?}");
+        };
+        check(b"", &[]);
+        check(b" , ,\t,", &[]);
+        check(b"a", &[b"a"]);
+        check(b",a , b,,c,", &[b"a", b"b", b"c"]);
+        check(br#"a="x,y", b"#, &[br#"a="x,y""#, b"b"]);
+        check(br#""\",", b"#, &[br#""\",""#, b"b"]);
+        check(br#"a, "b, c"#, &[b"a", br#""b, c"#]);
+        check(br"a\,b", &[br"a\", b"b"]);
+    }
+}
