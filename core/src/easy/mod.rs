@@ -1,9 +1,11 @@
 //! The user's side of one transfer: the trait, what it asks for, what it is told.
 
+mod fetch;
 mod options;
 mod request;
 
 pub use crate::wire::Status;
+pub use fetch::{Fetch, FetchError, Sink, Text};
 pub use options::{Expect, LowSpeed, Options, Redirects};
 pub use request::{Auth, Body, Field, Fields, NoFields, Range, Request};
 
