@@ -24,7 +24,7 @@ pub use easy::Easy;
 pub use error::Error;
 pub use multi::{
     AddError, AddErrorKind, Config, ConfigError, Counts, Deadline, Info, Message, Multi, Pause,
-    PauseError, Resources, Running, Storage,
+    PauseError, Resources, Running, Sizes, Storage,
 };
 pub use origin::{Origin, OriginKey};
 pub use store::{ConnId, Handle, OriginId};
@@ -42,3 +42,4 @@ pub enum Event {
     /// The time given to [`Watch::timer`](platform::Watch::timer) has come: `CURL_SOCKET_TIMEOUT`.
     Timeout,
 }
+#[cfg(test)]

@@ -46,6 +46,23 @@ impl Add<Duration> for Instant {
     }
 }
 
+/// A point in time in two halves, for places where eight bytes of alignment would cost memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp([u32; 2]);
+
+impl From<Instant> for Stamp {
+    #[expect(clippy::cast_possible_truncation, reason = "takes the number apart")]
+    fn from(at: Instant) -> Self {
+        Self([(at.0 >> 32) as u32, at.0 as u32])
+    }
+}
+
+impl From<Stamp> for Instant {
+    fn from(at: Stamp) -> Self {
+        Self(u64::from(at.0[0]) << 32 | u64::from(at.0[1]))
+    }
+}
+
 /// What a deadline is for (CONTRACT R47). Each transfer has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -105,5 +122,6 @@ mod tests {
         let late = Instant::from_micros(u64::MAX - 1);
         assert_eq!(late + Duration::MAX, Instant::from_micros(u64::MAX));
         assert_eq!(Instant::ZERO.since(late), Duration::ZERO);
+        assert_eq!(Instant::from(Stamp::from(late)), late);
     }
 }

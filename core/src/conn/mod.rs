@@ -4,11 +4,11 @@ mod state;
 
 pub(crate) use state::ConnState;
 
-use core::net::SocketAddr;
+use core::net::IpAddr;
 
 use crate::net::{Interest, Ready};
 use crate::store::{Handle, Link, Linked, OriginId};
-use crate::time::Instant;
+use crate::time::{Instant, Stamp};
 
 /// The list of idle connections, the longest idle first, or that of those that were heard of.
 pub(crate) const POOL: usize = 0;
@@ -22,8 +22,9 @@ pub struct Conn {
     pub(crate) origin: OriginId,
     pub(crate) pool: Link,
     pub(crate) siblings: Link,
-    pub(crate) address: SocketAddr,
-    pub(crate) opened: Instant,
+    /// Its port is that of the origin.
+    pub(crate) address: IpAddr,
+    pub(crate) opened: Stamp,
     /// What the platform was told to watch.
     pub(crate) announced: Interest,
     /// What the platform saw since the connection was last looked at.
@@ -35,10 +36,10 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub(crate) const fn opening(
+    pub(crate) fn opening(
         owner: Handle,
         origin: OriginId,
-        address: SocketAddr,
+        address: IpAddr,
         now: Instant,
     ) -> Self {
         Self {
@@ -47,7 +48,7 @@ impl Conn {
             pool: Link::NONE,
             siblings: Link::NONE,
             address,
-            opened: now,
+            opened: now.into(),
             announced: Interest::NONE,
             ready: Ready::NONE,
             streak: 0,

@@ -6,7 +6,7 @@
 
 use crate::machine::machine;
 use crate::store::Handle;
-use crate::time::Instant;
+use crate::time::Stamp;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +16,10 @@ pub(crate) enum ConnState {
     /// It serves this transfer.
     Busy(Handle),
     /// It waits in the pool since then.
-    Idle(Instant),
+    Idle(Stamp),
     /// It waits in the pool and something was heard of it: it must be looked at before use
     /// (CONTRACT D3).
-    Stray(Instant),
+    Stray(Stamp),
 }
 
 machine! {

@@ -21,7 +21,6 @@ use super::send::{Sender, Sending, Sent};
 pub struct Exchange {
     receiver: Receiver,
     sender: Sender,
-    stopped: bool,
 }
 
 impl Exchange {
@@ -32,14 +31,13 @@ impl Exchange {
         Self {
             receiver: Receiver::new(to_head),
             sender: Sender::new(awaits),
-            stopped: false,
         }
     }
 
     /// Is there something to send, now or once the source or the peer says so?
     #[must_use]
     pub const fn is_sending(&self) -> bool {
-        !self.stopped && !self.sender.is_complete()
+        !self.sender.is_stopped() && !self.sender.is_complete()
     }
 
     /// Is the head not yet sent whole?
@@ -51,7 +49,7 @@ impl Exchange {
     /// Does the body wait for `100 Continue`?
     #[must_use]
     pub const fn is_awaiting(&self) -> bool {
-        !self.stopped && self.sender.is_awaiting()
+        !self.sender.is_stopped() && self.sender.is_awaiting()
     }
 
     /// Has all of the request been sent?
@@ -122,7 +120,7 @@ impl Exchange {
 
     /// Sends nothing more: the peer has given its answer (CONTRACT R98).
     pub const fn stop(&mut self) {
-        self.stopped = true;
+        self.sender.stop();
     }
 
     /// The body goes now.

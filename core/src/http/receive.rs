@@ -106,6 +106,14 @@ enum Stage {
     Complete,
 }
 
+/// What the `Connection` fields of a head say about the connection's future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    Nothing,
+    KeepAlive,
+    Close,
+}
+
 /// The state of receiving one response, 1xx responses before it included.
 #[derive(Debug)]
 pub(super) struct Receiver {
@@ -123,8 +131,7 @@ pub(super) struct Receiver {
     coding: Coding,
     to_head: bool,
     has_length: bool,
-    says_close: bool,
-    says_keep_alive: bool,
+    says: Connection,
     continued: bool,
 }
 
@@ -144,8 +151,7 @@ impl Receiver {
             coding: Coding::Absent,
             to_head,
             has_length: false,
-            says_close: false,
-            says_keep_alive: false,
+            says: Connection::Nothing,
             continued: false,
         }
     }
@@ -194,11 +200,12 @@ impl Receiver {
 
     /// May the connection serve another request (RFC 9112 §9.3)?
     pub(super) const fn persistent(&self) -> bool {
-        let wanted = self.minor >= 1 || self.says_keep_alive;
-        self.is_complete()
-            && wanted
-            && !self.says_close
-            && !matches!(self.framing, Framing::UntilClose)
+        let wanted = match self.says {
+            Connection::Nothing => self.minor >= 1,
+            Connection::KeepAlive => true,
+            Connection::Close => false,
+        };
+        self.is_complete() && wanted && !matches!(self.framing, Framing::UntilClose)
     }
 
     /// Gives back what it holds of the line pool.
@@ -359,8 +366,7 @@ impl Receiver {
         self.stage = Stage::Fields;
         self.coding = Coding::Absent;
         self.has_length = false;
-        self.says_close = false;
-        self.says_keep_alive = false;
+        self.says = Connection::Nothing;
         sink.on_status(&status)
     }
 
@@ -375,8 +381,14 @@ impl Receiver {
             self.coding = self.coding.add(value)?;
         } else if name.eq_ignore_ascii_case("connection") {
             for option in list(value) {
-                self.says_close |= option.eq_ignore_ascii_case(b"close");
-                self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                // `close` wins over anything else that is said (RFC 9112 §9.3).
+                if option.eq_ignore_ascii_case(b"close") {
+                    self.says = Connection::Close;
+                } else if option.eq_ignore_ascii_case(b"keep-alive")
+                    && self.says == Connection::Nothing
+                {
+                    self.says = Connection::KeepAlive;
+                }
             }
         }
         sink.on_field(name, value)

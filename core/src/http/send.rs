@@ -87,6 +87,7 @@ pub(super) struct Sender {
     stage: Stage,
     /// Stop after the head until told to go on.
     awaits: bool,
+    stopped: bool,
 }
 
 impl Sender {
@@ -101,6 +102,7 @@ impl Sender {
             },
             stage: Stage::Head,
             awaits,
+            stopped: false,
         }
     }
 
@@ -122,6 +124,14 @@ impl Sender {
 
     pub(super) const fn is_complete(&self) -> bool {
         matches!(self.stage, Stage::Complete)
+    }
+
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    pub(super) const fn stop(&mut self) {
+        self.stopped = true;
     }
 
     /// The peer said `100 Continue`, or it took too long: the body goes.

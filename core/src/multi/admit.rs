@@ -1,11 +1,13 @@
 //! Who gets a connection: reuse, limits, the queues, and their promotion (CONTRACT R75, R76).
 
+use core::net::SocketAddr;
+
 use crate::conn::ConnState;
 use crate::easy::{Easy, Trace};
-use crate::origin::Place;
+use crate::origin::{Origin, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle, OriginId};
-use crate::transfer::{Queue, State, StateKind};
+use crate::transfer::{Flag, Queue, State, StateKind};
 
 use super::drive::begin_exchange;
 use super::{Cx, Multi};
@@ -23,7 +25,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         let Some(id) = transfer.origin else { return };
-        let fresh = transfer.flags.fresh;
+        let fresh = transfer.flags.has(Flag::Fresh);
         let in_turn = promoted || self.origins.get(id).is_some_and(|o| o.waiting.is_empty());
         if in_turn
             && !fresh
@@ -58,17 +60,21 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Puts a transfer in the queue of its origin.
     pub(super) fn wait(&mut self, handle: Handle) {
+        self.set_pending(handle);
+        self.enqueue(handle, Queue::Waiting);
+    }
+
+    /// A transfer waits from now on; one that waited already begins anew.
+    pub(super) fn set_pending(&mut self, handle: Handle) {
         let ticket = self.ticket;
         self.ticket = self.ticket.wrapping_add(1);
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
         if transfer.state.kind() != StateKind::Pending {
-            transfer.set_state(State::Pending);
             self.pending += 1;
         }
-        transfer.ticket = ticket;
-        self.enqueue(handle, Queue::Waiting);
+        transfer.set_state(State::Pending(ticket));
     }
 
     fn below_host_limit(&self, id: OriginId) -> bool {
@@ -208,10 +214,9 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     fn waits_longer(&self, one: Handle, other: Handle) -> bool {
-        let ticket = |handle| {
-            self.transfers
-                .get(handle)
-                .map_or(0, |transfer| transfer.ticket)
+        let ticket = |handle| match self.transfers.get(handle).map(|transfer| transfer.state) {
+            Some(State::Pending(ticket)) => ticket,
+            _ => 0,
         };
         // The tickets wrap.
         ticket(other).wrapping_sub(ticket(one)) < u32::MAX / 2
@@ -220,7 +225,7 @@ impl<E: Easy> Multi<'_, E> {
     fn wants_fresh(&self, handle: Handle) -> bool {
         self.transfers
             .get(handle)
-            .is_some_and(|transfer| transfer.flags.fresh)
+            .is_some_and(|transfer| transfer.flags.has(Flag::Fresh))
     }
 
     /// Lets waiting transfers go on as long as there is room, one of each origin in turn.
@@ -293,7 +298,9 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         conn.set_state(ConnState::Busy(handle));
-        let address = conn.address;
+        let (address, origin) = (conn.address, conn.origin);
+        let port = self.origins.get(origin).map_or(0, Origin::port);
+        let address = SocketAddr::new(address, port);
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };

@@ -9,7 +9,7 @@ use crate::origin::Lookup;
 use crate::platform::{Platform, Watch};
 use crate::store::Handle;
 use crate::time::Instant;
-use crate::transfer::{Queue, Transfer};
+use crate::transfer::{Flag, Queue, Transfer};
 
 use super::{Cx, Multi};
 
@@ -212,17 +212,19 @@ impl<E: Easy> Multi<'_, E> {
         }
         transfer.conn().ok_or(PauseError::NotConnected)?;
         let old = Pause {
-            receive: transfer.flags.receive_paused,
-            send: transfer.flags.send_paused,
+            receive: transfer.flags.has(Flag::ReceivePaused),
+            send: transfer.flags.has(Flag::SendPaused),
         };
         let new = change(old);
-        transfer.flags.receive_paused = new.receive;
-        transfer.flags.send_paused = new.send;
+        transfer.flags.set(Flag::ReceivePaused, new.receive);
+        transfer.flags.set(Flag::SendPaused, new.send);
         if old != new {
             transfer.meter.reset_speed();
         }
         if (old.receive && !new.receive) || (old.send && !new.send) {
-            transfer.flags.hurry |= old.receive && !new.receive;
+            transfer
+                .flags
+                .set_if(Flag::Hurry, old.receive && !new.receive);
             if matches!(transfer.queue, Queue::Nowhere | Queue::Ready) {
                 self.dequeue(handle);
                 self.step(&mut cx, handle);

@@ -6,11 +6,11 @@ use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
 use crate::net::{Interest, IoError, Stall};
-use crate::origin::{Lookup, interleave};
+use crate::origin::{Lookup, Origin, interleave};
 use crate::platform::{Platform, Resolved, Target};
 use crate::store::{ConnId, Handle, List, OriginId};
 use crate::time::Timer;
-use crate::transfer::{Queue, Race, State, StateKind};
+use crate::transfer::{Flag, Queue, Race, State, StateKind};
 
 use super::{Cx, Multi};
 
@@ -95,7 +95,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         transfer.times.resolved = transfer.elapsed(cx.now);
-        transfer.flags.next_address = false;
+        transfer.flags.set(Flag::NextAddress, false);
         transfer.set_state(State::Connecting(Race {
             attempts: List::EMPTY,
             error: IoError::Unreachable,
@@ -183,7 +183,7 @@ impl<E: Easy> Multi<'_, E> {
         id: OriginId,
         address: SocketAddr,
     ) -> Result<ConnId, IoError> {
-        let conn = Conn::opening(handle, id, address, cx.now);
+        let conn = Conn::opening(handle, id, address.ip(), cx.now);
         let conn = self
             .conns
             .insert(conn)
@@ -266,7 +266,8 @@ impl<E: Easy> Multi<'_, E> {
             let Some(conn) = self.conns.get_mut(id) else {
                 break;
             };
-            let address = conn.address;
+            let port = self.origins.get(conn.origin).map_or(0, Origin::port);
+            let address = SocketAddr::new(conn.address, port);
             if core::mem::take(&mut conn.ready).is_none() {
                 continue;
             }
@@ -286,7 +287,7 @@ impl<E: Easy> Multi<'_, E> {
         let due = self
             .transfers
             .get_mut(handle)
-            .is_some_and(|transfer| core::mem::take(&mut transfer.flags.next_address));
+            .is_some_and(|transfer| transfer.flags.take(Flag::NextAddress));
         // CONTRACT R99: a failure brings on the next address at once.
         if failed || (due && !self.be_patient(cx, handle)) {
             self.try_addresses(cx, handle);

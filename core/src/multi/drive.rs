@@ -7,7 +7,7 @@ use crate::net::{IoError, Ready, Stall};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
 use crate::time::Timer;
-use crate::transfer::{Flags, Meter, Queue, State, Transfer, Way};
+use crate::transfer::{Flag, Meter, Queue, State, Transfer, Way};
 
 use super::response::Response;
 use super::start::outgoing;
@@ -32,13 +32,13 @@ enum Step {
 pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, reused: bool) {
     let options = transfer.easy.options();
     let request = transfer.easy.request();
-    let length = if transfer.flags.rewritten {
+    let length = if transfer.flags.has(Flag::Rewritten) {
         Some(0)
     } else {
         request.body.length()
     };
     let expects = length != Some(0)
-        && !transfer.flags.no_expect
+        && !transfer.flags.has(Flag::NoExpect)
         && match options.expect {
             Expect::Auto => length.is_none_or(|length| length > EXPECT_ABOVE),
             Expect::Never => false,
@@ -46,17 +46,16 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
         };
     let to_head = request.method == "HEAD";
     transfer.exchange = Exchange::new(to_head, expects);
-    transfer.flags = Flags {
-        started: true,
-        foreign: transfer.flags.foreign,
-        rewritten: transfer.flags.rewritten,
-        no_expect: transfer.flags.no_expect,
-        receive_paused: transfer.flags.receive_paused,
-        send_paused: transfer.flags.send_paused,
-        expects,
-        reused,
-        ..Flags::default()
-    };
+    transfer.flags = transfer.flags.only(&[
+        Flag::Started,
+        Flag::Foreign,
+        Flag::Rewritten,
+        Flag::NoExpect,
+        Flag::ReceivePaused,
+        Flag::SendPaused,
+    ]);
+    transfer.flags.set(Flag::Expects, expects);
+    transfer.flags.set(Flag::Reused, reused);
     for timer in [Timer::Connect, Timer::Eyeballs, Timer::Rate] {
         transfer.timers.clear(timer);
     }
@@ -71,7 +70,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         let Some(id) = transfer.conn() else { return };
         let options = transfer.easy.options();
-        let hurry = core::mem::take(&mut transfer.flags.hurry);
+        let hurry = transfer.flags.take(Flag::Hurry);
         transfer.meter.refill(
             transfer.started,
             cx.now,
@@ -83,7 +82,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         let ready = core::mem::take(&mut conn.ready);
         // CONTRACT R52: the mask is a hint. An event with nothing to write can only mean reading.
-        let sending = transfer.exchange.is_sending() || transfer.flags.unflushed;
+        let sending = transfer.exchange.is_sending() || transfer.flags.has(Flag::Unflushed);
         let heard = ready.intersects(Ready::READ | Ready::ERROR) || (!ready.is_none() && !sending);
         let mut send_error = None;
         match self.send(cx, handle, id, &options) {
@@ -119,7 +118,7 @@ impl<E: Easy> Multi<'_, E> {
         let mut budget = self.config.budget;
         while transfer.exchange.is_sending()
             && !transfer.exchange.is_awaiting()
-            && !transfer.flags.send_paused
+            && !transfer.flags.has(Flag::SendPaused)
         {
             let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
             if allowed == 0 && !transfer.exchange.in_head() {
@@ -164,12 +163,15 @@ impl<E: Easy> Multi<'_, E> {
         if let State::Receiving(_) = transfer.state {
             return Step::Waits;
         }
-        transfer.flags.unflushed = match cx.platform.flush(id) {
-            Ok(()) => false,
-            Err(Stall::WouldBlock) => true,
-            Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
-        };
-        if transfer.flags.unflushed {
+        transfer.flags.set(
+            Flag::Unflushed,
+            match cx.platform.flush(id) {
+                Ok(()) => false,
+                Err(Stall::WouldBlock) => true,
+                Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
+            },
+        );
+        if transfer.flags.has(Flag::Unflushed) {
             return Step::Waits;
         }
         if transfer.exchange.is_awaiting() {
@@ -206,7 +208,7 @@ impl<E: Easy> Multi<'_, E> {
             let Some(transfer) = self.transfers.get_mut(handle) else {
                 return Step::Waits;
             };
-            if transfer.flags.receive_paused {
+            if transfer.flags.has(Flag::ReceivePaused) {
                 return Step::Waits;
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
@@ -216,7 +218,7 @@ impl<E: Easy> Multi<'_, E> {
             }
             if budget == 0 {
                 // CONTRACT R57: the others have their turn first.
-                transfer.flags.hurry = true;
+                transfer.flags.set(Flag::Hurry, true);
                 self.enqueue(handle, Queue::Ready);
                 return Step::Waits;
             }
@@ -264,17 +266,17 @@ impl<E: Easy> Multi<'_, E> {
                     return Step::Complete { tainted };
                 }
                 Progress::Paused => {
-                    transfer.flags.receive_paused = true;
+                    transfer.flags.set(Flag::ReceivePaused, true);
                     return Step::Waits;
                 }
                 Progress::NoBlock => {
-                    transfer.flags.hurry = true;
+                    transfer.flags.set(Flag::Hurry, true);
                     self.enqueue(handle, Queue::Starved);
                     return Step::Waits;
                 }
                 Progress::NeedMore => {
                     if sending_again(transfer) {
-                        transfer.flags.hurry = more;
+                        transfer.flags.set(Flag::Hurry, more);
                         self.enqueue(handle, Queue::Ready);
                         return Step::Waits;
                     }
@@ -351,7 +353,7 @@ fn fill_room<E: Easy>(
         if !in_head {
             transfer.meter.count(Way::Send, sent.written);
             if sent.sending == Sending::Paused {
-                transfer.flags.send_paused = true;
+                transfer.flags.set(Flag::SendPaused, true);
             }
             break;
         }

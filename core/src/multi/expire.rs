@@ -7,7 +7,7 @@ use crate::easy::{Easy, Flow, Progress};
 use crate::platform::Platform;
 use crate::store::Handle;
 use crate::time::Timer;
-use crate::transfer::{Queue, StateKind};
+use crate::transfer::{Flag, Queue, StateKind};
 
 use super::{Cx, Multi};
 
@@ -62,13 +62,13 @@ impl<E: Easy> Multi<'_, E> {
             }
         }
         if transfer.timers.take_due(start, now, Timer::Eyeballs) {
-            transfer.flags.next_address = true;
+            transfer.flags.set(Flag::NextAddress, true);
         }
         if transfer.timers.take_due(start, now, Timer::Expect) {
             transfer.exchange.go_on();
         }
         if transfer.timers.take_due(start, now, Timer::Rate) {
-            transfer.flags.hurry = true;
+            transfer.flags.set(Flag::Hurry, true);
         }
         let result = self
             .tick(cx, handle)
@@ -98,7 +98,8 @@ impl<E: Easy> Multi<'_, E> {
         transfer
             .timers
             .set(transfer.started, cx.now, Timer::LowSpeed, second);
-        let paused = transfer.flags.receive_paused || transfer.flags.send_paused;
+        let paused =
+            transfer.flags.has(Flag::ReceivePaused) || transfer.flags.has(Flag::SendPaused);
         if transfer.conn().is_none() || paused {
             transfer.meter.reset_speed();
             return Ok(());

@@ -5,7 +5,7 @@ use crate::easy::{Body, Easy, Trace};
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
-use crate::transfer::{Queue, State, StateKind, Transfer};
+use crate::transfer::{Flag, Outcome, Queue, State, StateKind, Transfer};
 
 use super::{Cx, Multi};
 
@@ -25,7 +25,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         let Some(conn) = transfer.conn() else { return };
-        let again = transfer.flags.follow || transfer.flags.ask_again;
+        let again = transfer.flags.has(Flag::Follow) || transfer.flags.has(Flag::AskAgain);
         let keep = self.may_keep(handle, conn, tainted);
         self.leave_conn(cx, handle, conn, keep);
         if !again {
@@ -35,7 +35,9 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        transfer.flags.no_expect |= transfer.flags.ask_again;
+        transfer
+            .flags
+            .set_if(Flag::NoExpect, transfer.flags.has(Flag::AskAgain));
         if let Err(error) = rewind(transfer) {
             self.complete(cx, handle, Err(error));
             return;
@@ -51,7 +53,7 @@ impl<E: Easy> Multi<'_, E> {
         !tainted
             && !closes
             && transfer.exchange.persistent()
-            && !transfer.flags.unflushed
+            && !transfer.flags.has(Flag::Unflushed)
             && self.conns.get(conn).is_some_and(|conn| !conn.no_reuse)
     }
 
@@ -88,9 +90,9 @@ impl<E: Easy> Multi<'_, E> {
         self.leave_origin(cx, handle);
         if let Some(transfer) = self.transfers.get_mut(handle) {
             transfer.timers.clear(crate::time::Timer::Expect);
-            transfer.flags.follow = false;
-            transfer.flags.ask_again = false;
-            transfer.flags.discard = false;
+            transfer.flags.set(Flag::Follow, false);
+            transfer.flags.set(Flag::AskAgain, false);
+            transfer.flags.set(Flag::Discard, false);
         }
         self.dequeue(handle);
         self.enqueue(handle, Queue::Ready);
@@ -103,7 +105,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        let stale = transfer.flags.reused && !transfer.exchange.response_started();
+        let stale = transfer.flags.has(Flag::Reused) && !transfer.exchange.response_started();
         let Some(conn) = transfer.conn() else { return };
         if !stale || transfer.retries >= MAX_RETRIES {
             // A peer that closes without a word on a connection that served before has no answer.
@@ -119,7 +121,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         }
         if let Some(transfer) = self.transfers.get_mut(handle) {
-            transfer.flags.fresh = true;
+            transfer.flags.set(Flag::Fresh, true);
         }
         self.restart(cx, handle);
     }
@@ -136,9 +138,11 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        transfer.total = now.as_micros().saturating_sub(transfer.started.as_micros());
         transfer.timers.clear_all();
-        transfer.set_state(State::Done(result));
+        transfer.set_state(State::Done(Outcome {
+            result,
+            at: now.into(),
+        }));
         self.deadlines.set(handle.raw_index(), None);
         self.enqueue(handle, Queue::Done);
         self.running -= 1;
@@ -242,7 +246,8 @@ impl<E: Easy> Multi<'_, E> {
 /// Sets the body back to its start if a part of it was sent and it will be sent again.
 fn rewind<E: Easy>(transfer: &mut Transfer<E>) -> Result<(), Error> {
     let streamed = matches!(transfer.easy.request().body, Body::Stream { .. });
-    let again = streamed && !transfer.flags.rewritten && transfer.exchange.body_sent() > 0;
+    let again =
+        streamed && !transfer.flags.has(Flag::Rewritten) && transfer.exchange.body_sent() > 0;
     if again && !transfer.easy.rewind() {
         Err(Error::Rewind)
     } else {

@@ -8,7 +8,7 @@ use crate::easy::Easy;
 use crate::net::Interest;
 use crate::store::{ConnId, Handle};
 use crate::time::{Instant, Timer};
-use crate::transfer::{Queue, State};
+use crate::transfer::{Outcome, Queue, State};
 
 use super::Multi;
 
@@ -95,11 +95,14 @@ impl<E: Easy> Multi<'_, E> {
         let handle = self.done.front(&self.transfers)?;
         self.dequeue(handle);
         let transfer = self.transfers.get_mut(handle)?;
-        let State::Done(result) = transfer.state else {
+        let State::Done(outcome) = transfer.state else {
             return None;
         };
-        transfer.set_state(State::Reported(result));
-        Some(Message { handle, result })
+        transfer.set_state(State::Reported(outcome));
+        Some(Message {
+            handle,
+            result: outcome.result,
+        })
     }
 
     /// When the engine must be run at the latest: `curl_multi_timeout` (CONTRACT R49). `None`:
@@ -138,10 +141,14 @@ impl<E: Easy> Multi<'_, E> {
     /// How a transfer ended; `None` while it runs.
     #[must_use]
     pub fn result(&self, handle: Handle) -> Option<Result<(), Error>> {
+        self.outcome(handle).map(|outcome| outcome.result)
+    }
+
+    fn outcome(&self, handle: Handle) -> Option<Outcome> {
         match self.transfers.get(handle)?.state {
-            State::Done(result) | State::Reported(result) => Some(result),
+            State::Done(outcome) | State::Reported(outcome) => Some(outcome),
             State::Init
-            | State::Pending
+            | State::Pending(_)
             | State::Resolving
             | State::Connecting(_)
             | State::Sending(_)
@@ -171,8 +178,13 @@ impl<E: Easy> Multi<'_, E> {
             connect: micros(times.connected),
             pretransfer: micros(times.sent),
             start_transfer: micros(times.first_byte),
-            total: Duration::from_micros(transfer.total),
-            peer: conn.map(|conn| conn.address),
+            total: self.outcome(handle).map_or(Duration::ZERO, |outcome| {
+                Instant::from(outcome.at).since(transfer.started)
+            }),
+            peer: conn.and_then(|conn| {
+                let port = self.origins.get(conn.origin)?.port();
+                Some(SocketAddr::new(conn.address, port))
+            }),
         })
     }
 

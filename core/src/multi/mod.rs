@@ -206,3 +206,35 @@ impl<'s, E: Easy> Multi<'s, E> {
         self.enqueue(handle, Queue::Ready);
     }
 }
+
+/// Bytes of engine memory, without the easy handle: for the table of sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of one place for a transfer.
+    pub transfer: usize,
+    /// Of its deadline.
+    pub deadline: usize,
+    /// Of one place for a connection.
+    pub conn: usize,
+    /// Of one place for an origin, without its name.
+    pub origin: usize,
+}
+
+impl Sizes {
+    /// The sizes on this machine.
+    pub const HERE: Self = Self {
+        transfer: size_of::<crate::store::Slot<Transfer<()>>>(),
+        deadline: size_of::<crate::store::DeadlineEntry>(),
+        conn: size_of::<crate::store::Slot<Conn>>(),
+        origin: size_of::<crate::store::Slot<crate::origin::Origin>>(),
+    };
+
+    /// Of an idle transfer with its connection.
+    #[must_use]
+    pub const fn transfer_with_connection(&self) -> usize {
+        self.transfer + self.deadline + self.conn
+    }
+}
+
+// The promise that README and docs/memory.md give.
+const _: () = assert!(Sizes::HERE.transfer_with_connection() <= 320);

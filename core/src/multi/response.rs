@@ -5,7 +5,7 @@ use crate::Error;
 use crate::easy::{Easy, Flow, Follow, Head, Options, Range, Redirects, Status, Taken};
 use crate::error::ResponseError;
 use crate::http::{HeadEnd, Sink};
-use crate::transfer::Flags;
+use crate::transfer::{Flag, Flags};
 use crate::wire::{ContentRange, ContentRangeValue, Url, join};
 
 /// Stands between the exchange and the easy handle.
@@ -74,7 +74,7 @@ impl<'a, E: Easy> Response<'a, E> {
         let Redirects::Follow(most) = self.options.redirects else {
             return Ok(());
         };
-        if core::mem::replace(&mut self.flags.located, true) {
+        if self.flags.put(Flag::Located) {
             return Err(ResponseError::Location.into());
         }
         if most != u16::MAX && *self.redirects >= most {
@@ -94,10 +94,10 @@ impl<'a, E: Easy> Response<'a, E> {
             Follow::Go => {
                 *self.redirects += 1;
                 // Once a secret was left behind it stays behind: who answers now may lead back.
-                self.flags.foreign |= foreign;
-                self.flags.rewritten |= rewrite;
-                self.flags.follow = true;
-                self.flags.discard = true;
+                self.flags.set_if(Flag::Foreign, foreign);
+                self.flags.set_if(Flag::Rewritten, rewrite);
+                self.flags.set(Flag::Follow, true);
+                self.flags.set(Flag::Discard, true);
                 Ok(())
             }
         }
@@ -109,10 +109,10 @@ impl<'a, E: Easy> Response<'a, E> {
         };
         match (ContentRange::parse(value)?, range, self.code) {
             (ContentRangeValue::Satisfied(got), Range::Resume { from, .. }, 206) => {
-                self.flags.range_right = got.first == from;
+                self.flags.set(Flag::RangeRight, got.first == from);
             }
             (ContentRangeValue::Unsatisfied(length), Range::Resume { from, .. }, 416) => {
-                self.flags.already_complete = length == from;
+                self.flags.set(Flag::AlreadyComplete, length == from);
             }
             _ => {}
         }
@@ -129,10 +129,10 @@ impl<'a, E: Easy> Response<'a, E> {
             };
         };
         match self.code {
-            206 if !self.flags.range_right => Err(ResponseError::ContentRange.into()),
+            206 if !self.flags.has(Flag::RangeRight) => Err(ResponseError::ContentRange.into()),
             200 if from > 0 && !self.easy.restart() => Err(Error::RangeIgnored),
-            416 if self.flags.already_complete => {
-                self.flags.discard = true;
+            416 if self.flags.has(Flag::AlreadyComplete) => {
+                self.flags.set(Flag::Discard, true);
                 Ok(())
             }
             416 if from > 0 => Err(Error::RangeIgnored),
@@ -153,8 +153,8 @@ fn rewrites(code: u16, method: &str) -> bool {
 impl<E: Easy> Sink for Response<'_, E> {
     fn on_status(&mut self, status: &Status<'_>) -> Result<(), Error> {
         self.code = status.code;
-        self.flags.located = false;
-        self.flags.range_right = false;
+        self.flags.set(Flag::Located, false);
+        self.flags.set(Flag::RangeRight, false);
         flow(self.easy.on_status(status))
     }
 
@@ -174,25 +174,25 @@ impl<E: Easy> Sink for Response<'_, E> {
         let head = Head {
             code: end.code,
             length: end.length,
-            followed: self.flags.follow,
+            followed: self.flags.has(Flag::Follow),
         };
         flow(self.easy.on_head(&head))?;
         if end.code < 200 {
             return Ok(());
         }
-        if end.code == 417 && self.flags.expects && !self.flags.no_expect {
+        if end.code == 417 && self.flags.has(Flag::Expects) && !self.flags.has(Flag::NoExpect) {
             // RFC 9110 §10.1.1: the peer does not know Expect; ask again without.
-            self.flags.ask_again = true;
-            self.flags.discard = true;
+            self.flags.set(Flag::AskAgain, true);
+            self.flags.set(Flag::Discard, true);
         }
-        if self.flags.discard {
+        if self.flags.has(Flag::Discard) {
             return match end.length {
                 Some(length) if length > self.drain_bytes => Err(self.abandon()),
                 Some(_) | None => Ok(()),
             };
         }
         self.resumed()?;
-        if self.options.fail_on_error && end.code >= 400 && !self.flags.already_complete {
+        if self.options.fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete) {
             return Err(Error::HttpStatus(end.code));
         }
         match (self.options.max_body, end.length) {
@@ -203,7 +203,7 @@ impl<E: Easy> Sink for Response<'_, E> {
 
     fn on_body(&mut self, bytes: &[u8]) -> Result<Taken, Error> {
         self.drained = self.drained.saturating_add(bytes.len() as u64);
-        if self.flags.discard {
+        if self.flags.has(Flag::Discard) {
             if self.drained > self.drain_bytes {
                 return Err(self.abandon());
             }

@@ -6,7 +6,7 @@ use crate::net::Interest;
 use crate::platform::{Transport, Watch};
 use crate::store::{ConnId, Handle};
 use crate::time::{Instant, Timer};
-use crate::transfer::{Queue, Transfer};
+use crate::transfer::{Flag, Queue, Transfer};
 
 use super::{Cx, Multi};
 
@@ -17,11 +17,11 @@ fn wanted<E>(transfer: &Transfer<E>) -> Interest {
     let held = |timer| transfer.timers.at(transfer.started, timer).is_some();
     // A rate limit holds back one direction or both until its timer fires (CONTRACT R101).
     let rate_held = held(Timer::Rate);
-    if !flags.receive_paused && transfer.queue != Queue::Starved && !rate_held {
+    if !flags.has(Flag::ReceivePaused) && transfer.queue != Queue::Starved && !rate_held {
         want |= Interest::READ;
     }
     let has_to_send = transfer.exchange.is_sending() && !transfer.exchange.is_awaiting();
-    if flags.unflushed || (has_to_send && !flags.send_paused && !rate_held) {
+    if flags.has(Flag::Unflushed) || (has_to_send && !flags.has(Flag::SendPaused) && !rate_held) {
         want |= Interest::WRITE;
     }
     want

@@ -10,7 +10,7 @@ use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
 use crate::store::{Handle, OriginId};
 use crate::time::{Instant, Timer};
-use crate::transfer::{Queue, State, Transfer};
+use crate::transfer::{Flag, Queue, Transfer};
 use crate::wire::Url;
 
 use super::{Cx, Multi};
@@ -24,9 +24,9 @@ pub(super) fn outgoing<'a, E: Easy>(
     Ok(Outgoing {
         request,
         url: Url::parse(request.url)?,
-        foreign: transfer.flags.foreign,
-        rewritten: transfer.flags.rewritten,
-        expect: transfer.flags.expects,
+        foreign: transfer.flags.has(Flag::Foreign),
+        rewritten: transfer.flags.has(Flag::Rewritten),
+        expect: transfer.flags.has(Flag::Expects),
         close: options.forbid_reuse,
     })
 }
@@ -98,11 +98,7 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     fn wait_for_place(&mut self, handle: Handle) {
-        let Some(transfer) = self.transfers.get_mut(handle) else {
-            return;
-        };
-        transfer.set_state(State::Pending);
-        self.pending += 1;
+        self.set_pending(handle);
         self.enqueue(handle, Queue::Unplaced);
     }
 }
@@ -110,9 +106,9 @@ impl<E: Easy> Multi<'_, E> {
 /// CONTRACT R95, R96: the clocks of a transfer start when it first runs, that of the connect limit
 /// with each hop.
 fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
-    if !transfer.flags.started {
-        transfer.flags.started = true;
-        transfer.flags.fresh = options.fresh_connect;
+    if !transfer.flags.has(Flag::Started) {
+        transfer.flags.set(Flag::Started, true);
+        transfer.flags.set(Flag::Fresh, options.fresh_connect);
         transfer.started = now;
         let second = Duration::from_secs(1);
         let timers = [

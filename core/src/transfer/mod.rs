@@ -1,11 +1,13 @@
 //! A transfer: its state, its timers, what is counted of it.
 
+mod flags;
 mod meter;
 mod state;
 mod timers;
 
+pub(crate) use flags::{Flag, Flags};
 pub(crate) use meter::{Meter, Way};
-pub(crate) use state::{Race, State, StateKind};
+pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
 use crate::http::Exchange;
@@ -31,51 +33,6 @@ pub(crate) enum Queue {
     Done,
 }
 
-/// Switches of a transfer.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, one byte each"
-)]
-pub(crate) struct Flags {
-    /// It has run once: its clock ticks.
-    pub started: bool,
-    /// A redirect led to another origin: credentials stay behind.
-    pub foreign: bool,
-    /// A redirect turned the request into a GET.
-    pub rewritten: bool,
-    /// The peer does not know `Expect`.
-    pub no_expect: bool,
-    /// This request asks for `100 Continue`.
-    pub expects: bool,
-    /// No idle connection is taken.
-    pub fresh: bool,
-    /// The connection has served others before.
-    pub reused: bool,
-    /// The easy handle wants no bytes for now.
-    pub receive_paused: bool,
-    /// The easy handle has no bytes for now.
-    pub send_paused: bool,
-    /// Try to receive even if nothing was heard of the socket.
-    pub hurry: bool,
-    /// The response is a redirect that is followed.
-    pub follow: bool,
-    /// A `Location` was seen in this head.
-    pub located: bool,
-    /// The body of this response is not wanted.
-    pub discard: bool,
-    /// The range of this response is the one asked for.
-    pub range_right: bool,
-    /// A resumed download turned out to be complete.
-    pub already_complete: bool,
-    /// The request is asked again without `Expect`.
-    pub ask_again: bool,
-    /// The platform still holds committed bytes.
-    pub unflushed: bool,
-    /// Another address is due.
-    pub next_address: bool,
-}
-
 /// Times of a transfer, in µs since it was first run, added up over redirects; 0 is not yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Times {
@@ -96,11 +53,7 @@ pub struct Transfer<E> {
     pub(crate) timers: Timers,
     pub(crate) meter: Meter,
     pub(crate) times: Times,
-    /// µs from the first run to the end.
-    pub(crate) total: u64,
     pub(crate) link: Link,
-    /// The order in which transfers began to wait.
-    pub(crate) ticket: u32,
     pub(crate) redirects: u16,
     pub(crate) connects: u8,
     pub(crate) retries: u8,
@@ -124,33 +77,12 @@ impl<E> Transfer<E> {
                 sent: 0,
                 first_byte: 0,
             },
-            total: 0,
             link: Link::NONE,
-            ticket: 0,
             redirects: 0,
             connects: 0,
             retries: 0,
             queue: Queue::Nowhere,
-            flags: Flags {
-                started: false,
-                foreign: false,
-                rewritten: false,
-                no_expect: false,
-                expects: false,
-                fresh: false,
-                reused: false,
-                receive_paused: false,
-                send_paused: false,
-                hurry: false,
-                follow: false,
-                located: false,
-                discard: false,
-                range_right: false,
-                already_complete: false,
-                ask_again: false,
-                unflushed: false,
-                next_address: false,
-            },
+            flags: Flags::NONE,
         }
     }
 
@@ -169,7 +101,7 @@ impl<E> Transfer<E> {
         match self.state {
             State::Sending(conn) | State::Awaiting(conn) | State::Receiving(conn) => Some(conn),
             State::Init
-            | State::Pending
+            | State::Pending(_)
             | State::Resolving
             | State::Connecting(_)
             | State::Done(_)

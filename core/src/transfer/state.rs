@@ -16,6 +16,7 @@ use crate::conn::SIBLINGS;
 use crate::machine::machine;
 use crate::net::IoError;
 use crate::store::{ConnId, List};
+use crate::time::Stamp;
 
 /// Attempts to connect that run side by side (CONTRACT R99).
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +30,20 @@ pub(crate) struct Race {
     pub patient: bool,
 }
 
+/// How and when a transfer has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub result: Result<(), Error>,
+    pub at: Stamp,
+}
+
 /// What a transfer is doing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum State {
     /// It wants an origin and a connection.
     Init,
-    /// It waits for a connection, or for a place for its origin.
-    Pending,
+    /// It waits for a connection, or for a place for its origin; since this ticket was drawn.
+    Pending(u32),
     /// It has a claim to a connection and waits for addresses.
     Resolving,
     /// It is connecting.
@@ -47,16 +55,16 @@ pub(crate) enum State {
     /// The request is sent.
     Receiving(ConnId),
     /// It has ended; its message was not read.
-    Done(Result<(), Error>),
+    Done(Outcome),
     /// It has ended, and its message was read.
-    Reported(Result<(), Error>),
+    Reported(Outcome),
 }
 
 machine! {
     /// The kinds of [`State`].
     StateKind {
         Init => [Pending, Resolving, Sending, Done],
-        Pending => [Init, Resolving, Sending, Done],
+        Pending => [Pending, Init, Resolving, Sending, Done],
         Resolving => [Connecting, Pending, Done],
         Connecting => [Sending, Pending, Done],
         Sending => [Awaiting, Receiving, Init, Done],
@@ -71,7 +79,7 @@ impl State {
     pub(crate) const fn kind(&self) -> StateKind {
         match self {
             Self::Init => StateKind::Init,
-            Self::Pending => StateKind::Pending,
+            Self::Pending(_) => StateKind::Pending,
             Self::Resolving => StateKind::Resolving,
             Self::Connecting(_) => StateKind::Connecting,
             Self::Sending(_) => StateKind::Sending,
