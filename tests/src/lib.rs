@@ -1,1 +1,7 @@
 //! Simulator, rule tests and platform laws of the muxfer workspace.
+
+pub mod files;
+pub mod nginx;
+pub mod program;
+pub mod sizes;
+pub mod source;
