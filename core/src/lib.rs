@@ -42,4 +42,3 @@ pub enum Event {
     /// The time given to [`Watch::timer`](platform::Watch::timer) has come: `CURL_SOCKET_TIMEOUT`.
     Timeout,
 }
-#[cfg(test)]
