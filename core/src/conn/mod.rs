@@ -36,12 +36,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn opening(
-        owner: Handle,
-        origin: OriginId,
-        address: IpAddr,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn opening(owner: Handle, origin: OriginId, address: IpAddr, now: Instant) -> Self {
         Self {
             state: ConnState::Opening(owner),
             origin,

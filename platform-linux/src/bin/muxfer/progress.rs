@@ -1,0 +1,142 @@
+//! Progress: a few live lines on a terminal, a plain line now and then elsewhere.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use muxfer_linux::Driver;
+
+use crate::job::Job;
+use crate::report::{Report, without_userinfo};
+
+/// How often the terminal is redrawn.
+const REDRAW: Duration = Duration::from_millis(200);
+/// How often a plain line is printed.
+const PLAIN: Duration = Duration::from_secs(5);
+/// How many transfers have a line of their own.
+const MOST_ACTIVE: usize = 3;
+
+/// What is shown while a run goes on.
+pub(crate) enum Progress {
+    /// Nothing.
+    Silent,
+    /// Live lines.
+    Terminal {
+        bars: MultiProgress,
+        total: ProgressBar,
+        active: Vec<ProgressBar>,
+        last: Instant,
+    },
+    /// Lines.
+    Plain { last: Instant },
+}
+
+impl Progress {
+    pub(crate) fn new(silent: bool) -> Self {
+        let last = Instant::now();
+        if silent {
+            return Self::Silent;
+        }
+        if !stderr().is_terminal() {
+            return Self::Plain { last };
+        }
+        let bars = MultiProgress::new();
+        let plain =
+            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let line = || bars.add(ProgressBar::new_spinner().with_style(plain.clone()));
+        let total = line();
+        let active = std::iter::repeat_with(line).take(MOST_ACTIVE).collect();
+        Self::Terminal {
+            bars,
+            total,
+            active,
+            last,
+        }
+    }
+
+    /// How long the loop may wait so that this stays alive.
+    pub(crate) const fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Silent => None,
+            Self::Terminal { .. } => Some(REDRAW),
+            Self::Plain { .. } => Some(PLAIN),
+        }
+    }
+
+    pub(crate) fn update(&mut self, driver: &Driver<'_, Job>, report: &Report) {
+        match self {
+            Self::Silent => {}
+            Self::Terminal {
+                total,
+                active,
+                last,
+                ..
+            } => {
+                if last.elapsed() < REDRAW {
+                    return;
+                }
+                *last = Instant::now();
+                total.set_message(totals(driver, report));
+                let lines = most_active(driver);
+                for (nth, bar) in active.iter().enumerate() {
+                    bar.set_message(lines.get(nth).cloned().unwrap_or_default());
+                }
+            }
+            Self::Plain { last } => {
+                if last.elapsed() >= PLAIN {
+                    *last = Instant::now();
+                    eprintln!("{}", totals(driver, report));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Self::Terminal { bars, .. } = self {
+            let _ = bars.clear();
+        }
+    }
+}
+
+fn totals(driver: &Driver<'_, Job>, report: &Report) -> String {
+    let counts = driver.multi().counts();
+    format!(
+        "{} done, {} failed, {} active, {} waiting, {}, {:.0} s",
+        HumanCount(report.succeeded),
+        HumanCount(report.failed),
+        counts.running,
+        counts.pending,
+        HumanBytes(report.bytes),
+        report.elapsed().as_secs_f64(),
+    )
+}
+
+/// The transfers that have moved most.
+fn most_active(driver: &Driver<'_, Job>) -> Vec<String> {
+    let multi = driver.multi();
+    let mut moved: Vec<(u64, _)> = multi
+        .handles()
+        .filter(|handle| multi.result(*handle).is_none())
+        .filter_map(|handle| {
+            multi
+                .info(handle)
+                .map(|info| (info.received + info.sent, (handle, info)))
+        })
+        .collect();
+    moved.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    moved.truncate(MOST_ACTIVE);
+    moved
+        .into_iter()
+        .filter_map(|(bytes, (handle, info))| {
+            let job = multi.get(handle)?;
+            let of = info.length.map_or(String::new(), |length| {
+                format!(" of {}", HumanBytes(length))
+            });
+            Some(format!(
+                "  {}{of}  {}",
+                HumanBytes(bytes),
+                without_userinfo(&job.given)
+            ))
+        })
+        .collect()
+}

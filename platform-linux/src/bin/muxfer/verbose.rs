@@ -1,0 +1,40 @@
+//! What `-v` prints, in curl's manner.
+
+use muxfer_core::easy::{Status, Trace};
+
+pub(crate) fn trace(trace: &Trace<'_>) {
+    match trace {
+        Trace::Connecting(address) => eprintln!("* Connecting to {address}"),
+        Trace::ConnectFailed(address, why) => eprintln!("* Connect to {address} failed: {why}"),
+        Trace::Connected(address) => eprintln!("* Connected to {address}"),
+        Trace::Reused(address) => eprintln!("* Re-using the connection to {address}"),
+        Trace::RequestHead(bytes) => {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                eprintln!("> {}", redacted(line));
+            }
+        }
+        Trace::Retry => eprintln!("* The connection was dead: sending it again over a new one"),
+        Trace::Kept => eprintln!("* The connection is left intact"),
+        Trace::Closed => eprintln!("* The connection is closed"),
+        _ => {}
+    }
+}
+
+/// Credentials are not for logs.
+fn redacted(line: &str) -> &str {
+    let name = line.split(':').next().unwrap_or(line);
+    if name.eq_ignore_ascii_case("authorization") {
+        "Authorization: [left out]"
+    } else {
+        line
+    }
+}
+
+pub(crate) fn status(status: &Status<'_>) {
+    let reason = String::from_utf8_lossy(status.reason);
+    eprintln!("< HTTP/1.{} {} {reason}", status.minor, status.code);
+}
+
+pub(crate) fn field(name: &str, value: &[u8]) {
+    eprintln!("< {name}: {}", String::from_utf8_lossy(value));
+}
