@@ -192,7 +192,9 @@ impl fmt::Display for RequestError {
             Self::Method => "the method is not a token",
             Self::FieldName => "a header's name is not a token",
             Self::FieldValue => "a header's value holds a line end or another control character",
-            Self::FieldReserved => "Content-Length, Transfer-Encoding and Expect can't be set by hand",
+            Self::FieldReserved => {
+                "Content-Length, Transfer-Encoding and Expect can't be set by hand"
+            }
             Self::Range => "the range is malformed",
             Self::Auth => "the credentials hold characters that can't be sent",
         })

@@ -1,1 +1,24 @@
 //! muxfer on Linux.
+//!
+//! [`Epoll`] is the ready-made platform. [`Linux`] is the same for a program with a loop of its own:
+//! its [`Watcher`] is told which descriptors to watch and how long to wait.
+//! [`Poller`] are for `poll`, [`waitfds`] and [`fdset`] for a `poll` or `select` elsewhere.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod epoll;
+mod error;
+mod lookup;
+mod resolver;
+mod sockets;
+mod spill;
+mod waker;
+mod watcher;
+
+pub use clock::Clock;
+pub use epoll::{Epoll, EpollOptions, EpollWatcher, Events};
+pub use error::io_error;
+pub use resolver::{NameOptions, Names};
+pub use sockets::{SocketOptions, Sockets};
+pub use waker::Waker;
+pub use watcher::{Linux, Watcher};
