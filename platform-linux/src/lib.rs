@@ -1,14 +1,15 @@
 //! muxfer on Linux.
 //!
 //! [`Epoll`] is the ready-made platform. [`Linux`] is the same for a program with a loop of its own:
-//! its [`Watcher`] is told which descriptors to watch and how long to wait.
-//! [`Poller`] are for `poll`, [`waitfds`] and [`fdset`] for a `poll` or `select` elsewhere.
+//! its [`Watcher`] is told which descriptors to watch and how long to wait. [`Polled`] and
+//! [`Poller`] are for `poll`; [`waitfds`] and [`fdset`] serve a `poll` or `select` elsewhere.
 #![forbid(unsafe_code)]
 
 mod clock;
 mod epoll;
 mod error;
 mod lookup;
+mod poll;
 mod resolver;
 mod sockets;
 mod spill;
@@ -18,6 +19,7 @@ mod watcher;
 pub use clock::Clock;
 pub use epoll::{Epoll, EpollOptions, EpollWatcher, Events};
 pub use error::io_error;
+pub use poll::{NoWatch, Polled, Poller, Seen, WaitFd, WaitLimits, fdset, waitfds};
 pub use resolver::{NameOptions, Names};
 pub use sockets::{SocketOptions, Sockets};
 pub use waker::Waker;
