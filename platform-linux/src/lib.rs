@@ -1,8 +1,8 @@
 //! muxfer on Linux.
 //!
 //! [`Epoll`] is the ready-made platform. [`Linux`] is the same for a program with a loop of its own:
-//! its [`Watcher`] is told which descriptors to watch and how long to wait.
-//! [`Poller`] are for `poll`, [`waitfds`] and [`fdset`] for a `poll` or `select` elsewhere.
+//! its [`Watcher`] is told which descriptors to watch and how long to wait. [`Polled`] and
+//! [`Poller`] are for `poll`; [`waitfds`] and [`fdset`] serve a `poll` or `select` elsewhere.
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -11,6 +11,7 @@ mod epoll;
 mod error;
 mod lookup;
 mod memory;
+mod poll;
 mod resolver;
 mod sockets;
 mod spill;
@@ -22,6 +23,7 @@ pub use driver::Driver;
 pub use epoll::{Epoll, EpollOptions, EpollWatcher, Events};
 pub use error::io_error;
 pub use memory::{Capacity, Memory};
+pub use poll::{NoWatch, Polled, Poller, Seen, WaitFd, WaitLimits, fdset, waitfds};
 pub use resolver::{NameOptions, Names};
 pub use sockets::{SocketOptions, Sockets};
 pub use waker::Waker;

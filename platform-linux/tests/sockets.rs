@@ -282,3 +282,44 @@ fn a_connection_knows_both_ends_and_starts_at_the_address_asked_for() {
         Err(IoError::AddressUnusable)
     );
 }
+
+#[test]
+fn when_memory_is_scarce_reads_shrink_and_then_bytes_stay_in_the_system() {
+    const SENT: usize = 30_000;
+    const SHORT: usize = 16 * 1024;
+    let mut epoll = with(SocketOptions {
+        spill_bytes: 50_000,
+        ..SocketOptions::default()
+    });
+    let mut peers: Vec<_> = (0..4).map(|index| pair(&mut epoll, id(index))).collect();
+    for (index, peer) in (0..).zip(&mut peers) {
+        peer.write_all(&[index; SENT]).expect("sent");
+        let fd = epoll.sockets.fd(id(index.into())).expect("open");
+        while rustix::io::ioctl_fionread(fd) != Ok(30_000) {
+            thread::yield_now();
+        }
+    }
+    let mut fill = |index| {
+        let lent = epoll.fill(id(index), 40_000).expect("came");
+        let (length, more) = (lent.bytes.len(), lent.more);
+        (length, more, epoll.sockets.spilled_bytes())
+    };
+    assert_eq!(fill(0), (SENT, false, 0));
+    // What the first left takes more than half of the memory.
+    assert_eq!(fill(1), (SHORT, true, SENT));
+    // What the second left takes the rest: the third's bytes are not taken, the fourth's neither.
+    assert_eq!(fill(2), (SHORT, true, SENT + SHORT));
+    assert_eq!(fill(3), (SHORT, true, SENT + SHORT));
+    // Whatever was lent to whom: each gets its own bytes, all of them and no more.
+    for index in 0..4_u8 {
+        let mut all = 0;
+        while let Ok(lent) = epoll.fill(id(index.into()), SENT) {
+            assert!(lent.bytes.iter().all(|byte| *byte == index));
+            let n = lent.bytes.len();
+            epoll.consume(id(index.into()), n);
+            all += n;
+        }
+        assert_eq!(all, SENT);
+    }
+    assert_eq!(epoll.sockets.spilled_bytes(), 0);
+}
