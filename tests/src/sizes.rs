@@ -1,7 +1,7 @@
 //! What the engine's types take: numbers that its users plan their memory with.
 
-use muxfer_core::store::DeadlineEntry;
-use muxfer_core::{Error, Event, Handle};
+use muxfer_core::store::{DeadlineEntry, Slot};
+use muxfer_core::{Conn, Error, Event, Handle, Message, Multi, Origin, Transfer};
 
 /// One type of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,15 @@ pub struct Row {
 pub const fn table() -> &'static [Row] {
     const {
         &[
-            row::<DeadlineEntry>("DeadlineEntry", 24),
+            row::<Slot<Transfer<()>>>("Slot<Transfer<()>>", 288),
+            row::<DeadlineEntry>("DeadlineEntry", 16),
+            row::<Slot<Conn>>("Slot<Conn>", 96),
+            row::<Slot<Origin>>("Slot<Origin>", 208),
+            row::<Multi<'static, ()>>("Multi<()>", 512),
+            row::<Message>("Message", 16),
             row::<Handle>("Handle", 8),
             row::<Option<Handle>>("Option<Handle>", 8),
-            row::<Event>("Event", 16),
+            row::<Event>("Event", 12),
             row::<Error>("Error", 8),
         ]
     }
