@@ -81,7 +81,8 @@ impl Content {
     /// The file can't be read, or differs: the message says where.
     pub fn compare(mut self, file: &Path) -> io::Result<()> {
         let length = self.left;
-        let found = fs::metadata(file)?.len();
+        let named = |error: io::Error| io::Error::other(format!("{}: {error}", file.display()));
+        let found = fs::metadata(file).map_err(named)?.len();
         if found != length {
             return Err(io::Error::other(format!(
                 "{}: {found} bytes instead of {length}",

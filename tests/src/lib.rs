@@ -1,5 +1,6 @@
 //! Simulator, rule tests and platform laws of the muxfer workspace.
 
+pub mod contract;
 pub mod files;
 pub mod nginx;
 pub mod program;

@@ -1,12 +1,11 @@
 //! What the engine's types take: numbers that its users plan their memory with.
 
-use muxfer_core::store::DeadlineEntry;
-use muxfer_core::{Error, Event, Handle};
+use muxfer_core::{Error, Event, Handle, Message, Multi, Sizes};
 
-/// One type of the table.
+/// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The type, as its users write it.
+    /// What it is.
     pub what: &'static str,
     /// What it takes here, in bytes.
     pub bytes: usize,
@@ -14,16 +13,42 @@ pub struct Row {
     pub promised: usize,
 }
 
-/// The types of which there is one for each transfer, connection or origin, or that are passed
-/// around by value.
+/// What there is one of for each transfer, connection or origin, easy handles and names apart; the
+/// engine itself; and what is passed around by value.
 #[must_use]
 pub const fn table() -> &'static [Row] {
     const {
         &[
-            row::<DeadlineEntry>("DeadlineEntry", 24),
+            Row {
+                what: "place of a transfer",
+                bytes: Sizes::HERE.transfer,
+                promised: 224,
+            },
+            Row {
+                what: "its deadline",
+                bytes: Sizes::HERE.deadline,
+                promised: 16,
+            },
+            Row {
+                what: "place of a connection",
+                bytes: Sizes::HERE.conn,
+                promised: 80,
+            },
+            Row {
+                what: "all three",
+                bytes: Sizes::HERE.transfer_with_connection(),
+                promised: 320,
+            },
+            Row {
+                what: "place of an origin",
+                bytes: Sizes::HERE.origin,
+                promised: 208,
+            },
+            row::<Multi<'static, ()>>("Multi<()>", 512),
+            row::<Message>("Message", 16),
             row::<Handle>("Handle", 8),
             row::<Option<Handle>>("Option<Handle>", 8),
-            row::<Event>("Event", 16),
+            row::<Event>("Event", 12),
             row::<Error>("Error", 8),
         ]
     }

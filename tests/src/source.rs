@@ -28,6 +28,8 @@ pub struct Function {
     pub line: usize,
     /// How many lines from `fn` to its closing brace.
     pub lines: usize,
+    /// Does it bear `#[test]`?
+    pub is_test: bool,
 }
 
 /// The folder of the workspace.
@@ -139,7 +141,14 @@ fn function(code: &str, place: usize) -> Option<Function> {
         name: name.to_owned(),
         line: line(code, place),
         lines: line(head, end) - line(head, 0) + 1,
+        is_test: attributes(&code[..place]).contains("#[test]"),
     })
+}
+
+/// What stands between the item before and the end of `code`: attributes and `pub`.
+fn attributes(code: &str) -> &str {
+    let start = code.rfind(['{', '}', ';']).map_or(0, |place| place + 1);
+    &code[start..]
 }
 
 /// The place of the brace or semicolon that ends the head of an item. That of an array's type, as in
@@ -379,6 +388,7 @@ mod tests {
             name: "some".to_owned(),
             line: 2,
             lines: 3,
+            is_test: false,
         };
         assert_eq!(source.functions(), [some]);
     }

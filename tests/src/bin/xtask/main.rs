@@ -2,6 +2,7 @@
 //!
 //! All that CI does is here, in Rust with nothing but std, so that it works from cargo alone.
 
+mod contract;
 mod needs;
 mod nginx;
 mod shell;
@@ -34,6 +35,11 @@ const TASKS: &[Task] = &[
         name: "sizes",
         about: "print what the engine's types take, and compare it with what was promised",
         run: sizes::run,
+    },
+    Task {
+        name: "contract",
+        about: "write the names of the tests into docs/contract.md",
+        run: contract::run,
     },
     Task {
         name: "nginx",
@@ -74,7 +80,7 @@ fn main() -> ExitCode {
 fn help() -> Result<(), Fault> {
     println!("cargo xtask <task>");
     for task in TASKS {
-        println!("  {:<6} {}", task.name, task.about);
+        println!("  {:<8} {}", task.name, task.about);
     }
     Ok(())
 }

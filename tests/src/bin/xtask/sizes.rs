@@ -5,7 +5,7 @@ use crate::shell::Fault;
 /// Prints the table; a type that takes more than was promised is a fault.
 pub(crate) fn run() -> Result<(), Fault> {
     let table = muxfer_tests::sizes::table();
-    println!("{:<28} {:>6} {:>9}", "type", "bytes", "promised");
+    println!("{:<28} {:>6} {:>9}", "of", "bytes", "promised");
     for row in table {
         println!("{:<28} {:>6} {:>9}", row.what, row.bytes, row.promised);
     }

@@ -58,6 +58,15 @@ fn clippy() -> Result<(), Fault> {
         "--",
         "-D",
         "warnings",
+    ]))?;
+    shell::run(cargo([
+        "clippy",
+        "--locked",
+        "--manifest-path",
+        PROOF,
+        "--",
+        "-D",
+        "warnings",
     ]))
 }
 
@@ -69,7 +78,13 @@ fn tests() -> Result<(), Fault> {
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";
 
 fn no_allocator() -> Result<(), Fault> {
-    shell::run(cargo(["build", "--locked", "--manifest-path", PROOF]))
+    shell::run(cargo([
+        "build",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        PROOF,
+    ]))
 }
 
 fn core_alone() -> Result<(), Fault> {
