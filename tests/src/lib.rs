@@ -4,5 +4,8 @@ pub mod contract;
 pub mod files;
 pub mod nginx;
 pub mod program;
+pub mod recorder;
+pub mod sim;
 pub mod sizes;
 pub mod source;
+pub mod world;

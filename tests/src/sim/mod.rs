@@ -1,0 +1,389 @@
+//! The simulated platform: a network of scripted peers in virtual time, with faults from a seed.
+//!
+//! It is strict: an engine that breaks a law of the platform, or that tells the watch something
+//! twice, makes it panic with the reason.
+
+mod peer;
+mod prng;
+mod socket;
+
+pub use peer::{Act, Peer, Request, http, ok};
+pub use prng::Prng;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use muxfer_core::net::{Addresses, Interest, IoError, Nb, Ready, Stall};
+use muxfer_core::platform::{Lent, ResolveError, Resolved, Resolver, Target, Transport, Watch};
+use muxfer_core::time::Instant;
+use muxfer_core::{ConnId, Event, OriginId};
+
+use socket::Socket;
+
+/// What an address does with a connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Accepts after this delay.
+    Accept(Duration),
+    /// Refuses after this delay.
+    Refuse(Duration),
+    /// Never answers.
+    Silent,
+    /// The system refuses to try.
+    Fail(IoError),
+}
+
+/// What the engine did to the platform, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Opened a connection.
+    Open(ConnId, SocketAddr),
+    /// Told an interest.
+    Socket(ConnId, Interest),
+    /// Told a time.
+    Timer(Option<Instant>),
+    /// Closed a connection.
+    Close(ConnId),
+}
+
+/// What the network does wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// A fill lends at most so many bytes; 0 is no limit.
+    pub split: usize,
+    /// A reserve lends at most so many bytes; 0 is no limit.
+    pub window: usize,
+    /// In so many of 100 calls a fill or reserve would block though it need not.
+    pub would_block: u64,
+    /// In so many of 100 steps every connection has an event for nothing.
+    pub spurious: u64,
+    /// The order of events is random.
+    pub shuffle: bool,
+}
+
+/// A network and its clock.
+pub struct Sim {
+    /// The time.
+    pub now: Instant,
+    /// All calls so far.
+    pub log: Vec<Call>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How long a look-up takes.
+    pub dns_delay: Duration,
+    /// How many look-ups were begun.
+    pub lookups: usize,
+    /// How many look-ups were cancelled.
+    pub cancelled: usize,
+    /// How many connections can be open; more is [`IoError::NoDescriptors`].
+    pub descriptors: usize,
+    /// Room for bytes that the peer has not read.
+    pub send_window: usize,
+    random: Prng,
+    sockets: BTreeMap<ConnId, Socket>,
+    opened: HashSet<ConnId>,
+    names: HashMap<String, Vec<IpAddr>>,
+    listeners: HashMap<SocketAddr, Listen>,
+    peers: HashMap<SocketAddr, Peer>,
+    queries: HashMap<OriginId, Instant>,
+    announced: HashSet<OriginId>,
+    timer: Option<Instant>,
+    fired: bool,
+    room: Vec<u8>,
+}
+
+impl Sim {
+    /// A network without hosts.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000),
+            log: Vec::new(),
+            faults: Faults::default(),
+            dns_delay: Duration::ZERO,
+            lookups: 0,
+            cancelled: 0,
+            descriptors: usize::MAX,
+            send_window: 64 * 1024,
+            random: Prng::new(seed),
+            sockets: BTreeMap::new(),
+            opened: HashSet::new(),
+            names: HashMap::new(),
+            listeners: HashMap::new(),
+            peers: HashMap::new(),
+            queries: HashMap::new(),
+            announced: HashSet::new(),
+            timer: None,
+            fired: true,
+            room: vec![0; 64 * 1024],
+        }
+    }
+
+    /// A name with its addresses.
+    pub fn name(&mut self, name: &str, addresses: &[&str]) {
+        let addresses = addresses
+            .iter()
+            .map(|address| address.parse().expect("an address"));
+        self.names.insert(name.to_string(), addresses.collect());
+    }
+
+    /// What an address does with a connect. Addresses that are not named refuse at once.
+    pub fn listen(&mut self, address: &str, what: Listen) {
+        self.listeners
+            .insert(address.parse().expect("an address"), what);
+    }
+
+    /// A peer at `10.0.0.1`-like addresses, which accepts at once.
+    pub fn serve(&mut self, address: &str, peer: Peer) {
+        let address = address.parse().expect("an address");
+        self.listeners
+            .entry(address)
+            .or_insert(Listen::Accept(Duration::from_millis(1)));
+        self.peers.insert(address, peer);
+    }
+
+    /// The connections that are open.
+    pub fn open_connections(&self) -> impl Iterator<Item = ConnId> {
+        self.sockets.keys().copied()
+    }
+
+    /// What is watched now, by what was told.
+    pub fn watched(&self) -> Vec<(ConnId, Interest)> {
+        let watched = self
+            .sockets
+            .iter()
+            .map(|(id, socket)| (*id, socket.interest));
+        watched
+            .filter(|(_, interest)| !interest.is_none())
+            .collect()
+    }
+
+    /// The time that was told last and has not fired.
+    #[must_use]
+    pub const fn timer(&self) -> Option<Instant> {
+        self.timer
+    }
+
+    /// A peer does something now, without having been asked: to all its connections.
+    pub fn push(&mut self, id: ConnId, acts: Vec<Act>) {
+        let now = self.now;
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.schedule(now, acts);
+        }
+    }
+
+    /// All events that a level-triggered system would report now.
+    pub fn events(&mut self) -> Vec<Event> {
+        let now = self.now;
+        let mut events = Vec::new();
+        let spurious = self.random.chance(self.faults.spurious);
+        for (id, socket) in &mut self.sockets {
+            socket.arrive(now);
+            let mut ready = socket.ready(self.send_window);
+            if spurious && !socket.interest.is_none() {
+                ready |= Ready::READ | Ready::WRITE;
+            }
+            if !ready.is_none() {
+                events.push(Event::Socket(*id, ready));
+            }
+        }
+        for (query, at) in &self.queries {
+            if *at <= now && self.announced.insert(*query) {
+                events.push(Event::Resolved(*query));
+            }
+        }
+        if self.faults.shuffle {
+            self.random.shuffle(&mut events);
+        }
+        if self.timer.is_some_and(|at| at <= now) {
+            self.timer = None;
+            self.fired = true;
+            events.push(Event::Timeout);
+        }
+        events
+    }
+
+    /// When the next thing happens, if nothing is told to the platform before.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        let sockets = self
+            .sockets
+            .values()
+            .filter_map(|socket| socket.next(self.now));
+        let queries = self
+            .queries
+            .iter()
+            .filter(|(query, _)| !self.announced.contains(query));
+        let queries = queries.map(|(_, at)| *at);
+        sockets.chain(queries).chain(self.timer).min()
+    }
+
+    /// The timer fires, whatever the time.
+    pub const fn fire(&mut self) {
+        self.timer = None;
+        self.fired = true;
+    }
+
+    fn socket(&mut self, id: ConnId, call: &str) -> &mut Socket {
+        let now = self.now;
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            panic!("{call} of {id}, which is not open")
+        };
+        socket.arrive(now);
+        socket
+    }
+
+    fn stalls(&mut self) -> bool {
+        self.random.chance(self.faults.would_block)
+    }
+}
+
+impl Transport for Sim {
+    fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
+        assert!(self.opened.insert(conn), "{conn} was opened before");
+        self.log.push(Call::Open(conn, target.address));
+        if self.sockets.len() >= self.descriptors {
+            return Err(IoError::NoDescriptors);
+        }
+        let listen = self.listeners.get(&target.address).copied();
+        let listen = listen.unwrap_or(Listen::Refuse(Duration::ZERO));
+        if let Listen::Fail(error) = listen {
+            return Err(error);
+        }
+        self.sockets
+            .insert(conn, Socket::new(target.address, listen, self.now));
+        Ok(())
+    }
+
+    fn opened(&mut self, conn: ConnId) -> Nb<()> {
+        self.socket(conn, "opened").opened()
+    }
+
+    fn fill(&mut self, conn: ConnId, at_most: usize) -> Nb<Lent<'_>> {
+        assert!(at_most > 0, "fill of nothing");
+        let stalls = self.stalls();
+        let split = if self.faults.split == 0 {
+            usize::MAX
+        } else {
+            self.faults.split
+        };
+        let socket = self.socket(conn, "fill");
+        if stalls && socket.can_stall() {
+            return Err(Stall::WouldBlock);
+        }
+        socket.fill(at_most.min(split))
+    }
+
+    fn consume(&mut self, conn: ConnId, n: usize) {
+        self.socket(conn, "consume").consume(n);
+    }
+
+    fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
+        let stalls = self.stalls();
+        let (window, limit) = (self.send_window, self.faults.window);
+        let room = self.socket(conn, "reserve").room(window)?;
+        if stalls || room == 0 {
+            return Err(Stall::WouldBlock);
+        }
+        let room = if limit == 0 { room } else { room.min(limit) }.min(self.room.len());
+        self.socket(conn, "reserve").reserved = room;
+        self.room.fill(0xaa);
+        Ok(&mut self.room[..room])
+    }
+
+    fn commit(&mut self, conn: ConnId, n: usize) -> Result<(), IoError> {
+        let now = self.now;
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            panic!("commit of {conn}")
+        };
+        assert!(
+            n <= socket.reserved,
+            "{conn}: committed {n} of {}",
+            socket.reserved
+        );
+        socket.reserved = 0;
+        let peer = self.peers.get_mut(&socket.address);
+        socket.commit(now, &self.room[..n], peer)
+    }
+
+    fn flush(&mut self, conn: ConnId) -> Nb<()> {
+        self.socket(conn, "flush");
+        Ok(())
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        let socket = self.sockets.remove(&conn);
+        let socket = socket.unwrap_or_else(|| panic!("close of {conn}, which is not open"));
+        assert!(
+            socket.interest.is_none(),
+            "CONTRACT R25: {conn} is closed and still watched"
+        );
+        self.log.push(Call::Close(conn));
+    }
+}
+
+impl Watch for Sim {
+    fn socket(&mut self, conn: ConnId, want: Interest) {
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            panic!("{conn} is watched and not open")
+        };
+        assert_ne!(
+            socket.interest, want,
+            "CONTRACT R21: {conn} was told so before"
+        );
+        socket.interest = want;
+        self.log.push(Call::Socket(conn, want));
+    }
+
+    fn timer(&mut self, at: Option<Instant>) {
+        let first = std::mem::take(&mut self.fired);
+        assert!(
+            first || at != self.timer,
+            "CONTRACT R41: {at:?} was told before"
+        );
+        assert!(
+            at.is_some() || self.timer.is_some(),
+            "CONTRACT R41: none was set"
+        );
+        self.timer = at;
+        self.log.push(Call::Timer(at));
+    }
+}
+
+impl Resolver for Sim {
+    fn resolve(&mut self, query: OriginId, host: &str, _port: u16) -> Nb<Resolved, ResolveError> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let addresses = Addresses::from_iter([address]);
+            return Ok(Resolved {
+                addresses,
+                keep: Duration::from_secs(60),
+            });
+        }
+        if !self.queries.contains_key(&query) {
+            self.lookups += 1;
+            self.queries.insert(query, self.now + self.dns_delay);
+        }
+        if self.queries[&query] > self.now {
+            return Err(Stall::WouldBlock);
+        }
+        self.queries.remove(&query);
+        self.announced.remove(&query);
+        match self.names.get(host) {
+            Some(found) => {
+                let addresses = found.iter().copied().collect();
+                Ok(Resolved {
+                    addresses,
+                    keep: Duration::from_secs(60),
+                })
+            }
+            None => Err(Stall::Failed(ResolveError::NotFound)),
+        }
+    }
+
+    fn cancel(&mut self, query: OriginId) {
+        self.cancelled += 1;
+        self.queries.remove(&query);
+        self.announced.remove(&query);
+    }
+}
