@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::files::{Content, Folder};
 use crate::nginx::Nginx;
+use crate::source;
 
 /// How the program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub fn muxfer(build: Build) -> io::Result<PathBuf> {
     command
         .args(["build", "-p", "muxfer-linux", "--bin", "muxfer"])
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+        .current_dir(source::root());
     match build {
         Build::Debug => {}
         Build::Release => {

@@ -33,10 +33,14 @@ pub struct Function {
 }
 
 /// The folder of the workspace.
+///
+/// As cargo says when it runs a test or a task; what was said at compile time is wrong once a tree
+/// with its build folder has been moved.
 #[must_use]
-pub fn root() -> &'static Path {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests)
+pub fn root() -> PathBuf {
+    let tests = std::env::var_os("CARGO_MANIFEST_DIR");
+    let tests = tests.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    tests.parent().map(Path::to_owned).unwrap_or(tests)
 }
 
 /// All Rust files below a folder of the workspace, in the order of their paths; none if there is no
@@ -45,8 +49,9 @@ pub fn root() -> &'static Path {
 /// # Errors
 /// A file can't be read.
 pub fn read_all(folder: &str) -> io::Result<Vec<Source>> {
+    let root = root();
     let mut sources = Vec::new();
-    let mut folders = vec![root().join(folder)];
+    let mut folders = vec![root.join(folder)];
     while let Some(folder) = folders.pop() {
         if !folder.is_dir() {
             continue;
@@ -57,7 +62,7 @@ pub fn read_all(folder: &str) -> io::Result<Vec<Source>> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path)?;
-                let path = path.strip_prefix(root()).unwrap_or(&path).to_owned();
+                let path = path.strip_prefix(&root).unwrap_or(&path).to_owned();
                 sources.push(Source::new(path, &text));
             }
         }

@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use muxfer_tests::source;
 
 /// Why a task failed, in one line.
 #[derive(Debug)]
@@ -13,12 +15,6 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The folder of the workspace.
-pub(crate) fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests).to_owned()
 }
 
 /// The cargo that runs this task, to be called in the root.
@@ -36,7 +32,7 @@ where
     I: IntoIterator<Item: AsRef<OsStr>>,
 {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(root());
+    command.args(arguments).current_dir(source::root());
     command
 }
 
