@@ -18,9 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let sink = |_bytes: &[u8]| Taken::All;
         driver.add(Fetch::<String, _>::get(url, sink)?.options(options))?;
     }
-    let mut running = urls.len() as u32;
-    while running > 0 {
-        running = driver.turn(None)?.transfers;
+    while driver.multi().counts().current > 0 {
+        driver.turn(None)?;
         while let Some(done) = driver.info_read() {
             let received = driver
                 .multi()

@@ -211,7 +211,10 @@ fn r98_417_is_asked_again_without() {
     );
     let handle = world.add(upload(3).options(|o| o.expect = Expect::Always));
     let easy = world.done(handle);
-    assert_eq!((easy.text(), easy.statuses), ("stored", vec![417, 200]));
+    assert_eq!(
+        (easy.text(), &easy.statuses[..]),
+        ("stored", &[417, 200][..])
+    );
 }
 
 #[test]

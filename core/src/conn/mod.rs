@@ -7,13 +7,8 @@ pub(crate) use state::ConnState;
 use core::net::IpAddr;
 
 use crate::net::{Interest, Ready};
-use crate::store::{Handle, Link, Linked, OriginId};
+use crate::store::{Handle, Link, Linked, OriginId, POOL, SIBLINGS};
 use crate::time::{Instant, Stamp};
-
-/// The list of idle connections, the longest idle first, or that of those that were heard of.
-pub(crate) const POOL: usize = 0;
-/// The list of an origin's idle connections, or of a transfer's attempts to connect.
-pub(crate) const SIBLINGS: usize = 1;
 
 /// One place of the table of connections.
 #[derive(Debug)]

@@ -245,7 +245,7 @@ impl<E: Easy> Multi<'_, E> {
             self.dequeue(first);
             self.acquire(cx, first, true);
             self.ready_or_settled(cx, first);
-            self.to_the_back(id);
+            self.send_back(id);
         }
         self.place_the_next();
     }
@@ -264,7 +264,7 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// Round robin: an origin that was served goes behind the others.
-    fn to_the_back(&mut self, id: OriginId) {
+    fn send_back(&mut self, id: OriginId) {
         self.rank(id);
         if self
             .origins

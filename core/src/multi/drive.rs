@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Expect, Options, Trace};
-use crate::http::{Exchange, Progress, Sending, Sent};
+use crate::http::{Exchange, Progress, Received, Sending, Sent};
 use crate::net::{IoError, Ready, Stall};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -222,70 +222,92 @@ impl<E: Easy> Multi<'_, E> {
                 self.enqueue(handle, Queue::Ready);
                 return Step::Waits;
             }
-            let lent = match cx.platform.fill(id, allowed.min(budget)) {
-                Ok(lent) => lent,
-                Err(Stall::WouldBlock) => return Step::Waits,
-                Err(Stall::Failed(error)) => return broken_at(transfer, error),
-            };
-            if lent.bytes.is_empty() {
-                return ended(transfer);
-            }
-            if transfer.times.first_byte == 0 {
-                transfer.times.first_byte = transfer.elapsed(cx.now);
-            }
-            let (length, more) = (lent.bytes.len(), lent.more);
-            let mut sink = Response::new(
-                &mut transfer.easy,
-                &mut transfer.flags,
-                &mut transfer.redirects,
-                self.scratch,
-                options,
-            )
-            .at(
-                transfer.exchange.code(),
-                transfer.exchange.body_received(),
-                self.config.drain_bytes,
-            );
-            let limits = &self.config.limits;
-            let result = transfer
-                .exchange
-                .receive(lent.bytes, &mut self.lines, limits, &mut sink);
-            let abandoned = sink.abandoned();
-            let received = match result {
-                // The rest of a response that nobody wants costs more than a new connection.
-                Err(_) if abandoned => return Step::Complete { tainted: true },
-                Err(error) => return Step::Failed(error),
-                Ok(received) => received,
-            };
-            transfer.meter.count(Way::Receive, received.consumed);
-            budget = budget.saturating_sub(received.consumed);
-            cx.platform.consume(id, received.consumed);
-            match received.progress {
-                Progress::Complete => {
-                    let tainted = received.consumed < length || (more && has_more(cx, id));
-                    return Step::Complete { tainted };
-                }
-                Progress::Paused => {
-                    transfer.flags.set(Flag::ReceivePaused, true);
-                    return Step::Waits;
-                }
-                Progress::NoBlock => {
-                    transfer.flags.set(Flag::Hurry, true);
-                    self.enqueue(handle, Queue::Starved);
-                    return Step::Waits;
-                }
-                Progress::NeedMore => {
-                    if sending_again(transfer) {
-                        transfer.flags.set(Flag::Hurry, more);
-                        self.enqueue(handle, Queue::Ready);
-                        return Step::Waits;
-                    }
-                    if !more {
-                        return Step::Waits;
-                    }
-                }
+            match self.receive_some(cx, handle, id, options, allowed.min(budget)) {
+                Ok(consumed) => budget = budget.saturating_sub(consumed),
+                Err(step) => return step,
             }
         }
+    }
+
+    /// Takes one lent slice. Answers how much of it was used if there may be more at once, and how
+    /// receiving has ended otherwise.
+    fn receive_some<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        id: ConnId,
+        options: &Options,
+        at_most: usize,
+    ) -> Result<usize, Step> {
+        let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
+        let lent = cx.platform.fill(id, at_most).map_err(|stall| match stall {
+            Stall::WouldBlock => Step::Waits,
+            Stall::Failed(error) => broken_at(transfer, error),
+        })?;
+        if lent.bytes.is_empty() {
+            return Err(ended(transfer));
+        }
+        if transfer.times.first_byte == 0 {
+            transfer.times.first_byte = transfer.elapsed(cx.now);
+        }
+        let (length, more) = (lent.bytes.len(), lent.more);
+        let (code, body) = (transfer.exchange.code(), transfer.exchange.body_received());
+        let mut sink = Response::new(
+            &mut transfer.easy,
+            &mut transfer.flags,
+            &mut transfer.redirects,
+            self.scratch,
+            options,
+        )
+        .at(code, body, self.config.drain_bytes);
+        let (lines, limits) = (&mut self.lines, &self.config.limits);
+        let result = transfer
+            .exchange
+            .receive(lent.bytes, lines, limits, &mut sink);
+        let abandoned = sink.abandoned();
+        let received = match result {
+            // The rest of a response that nobody wants costs more than a new connection.
+            Err(_) if abandoned => return Err(Step::Complete { tainted: true }),
+            Err(error) => return Err(Step::Failed(error)),
+            Ok(received) => received,
+        };
+        transfer.meter.count(Way::Receive, received.consumed);
+        cx.platform.consume(id, received.consumed);
+        let whole = received.consumed == length;
+        self.after_slice(cx, handle, id, received, whole, more)
+    }
+
+    fn after_slice<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        id: ConnId,
+        received: Received,
+        whole: bool,
+        more: bool,
+    ) -> Result<usize, Step> {
+        self.feed_starved();
+        let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
+        match received.progress {
+            Progress::Complete => {
+                let tainted = !whole || (more && has_more(cx, id));
+                return Err(Step::Complete { tainted });
+            }
+            Progress::Paused => {
+                transfer.flags.set(Flag::ReceivePaused, true);
+            }
+            Progress::NoBlock => {
+                transfer.flags.set(Flag::Hurry, true);
+                self.enqueue(handle, Queue::Starved);
+            }
+            Progress::NeedMore if sending_again(transfer) => {
+                transfer.flags.set(Flag::Hurry, more);
+                self.enqueue(handle, Queue::Ready);
+            }
+            Progress::NeedMore if more => return Ok(received.consumed),
+            Progress::NeedMore => {}
+        }
+        Err(Step::Waits)
     }
 }
 
@@ -310,10 +332,10 @@ fn ended<E>(transfer: &mut Transfer<E>) -> Step {
 fn broken_at<E>(transfer: &Transfer<E>, error: IoError) -> Step {
     // A peer that resets the connection in a body has sent less than it promised.
     let in_body = transfer.exchange.head_complete() && transfer.exchange.body_length().is_some();
-    match error {
-        IoError::Closed if in_body => Step::Broken(Error::PartialBody),
-        error => Step::Broken(Error::Receive(error)),
+    if error == IoError::Closed && in_body {
+        return Step::Broken(Error::PartialBody);
     }
+    Step::Broken(Error::Receive(error))
 }
 
 /// CONTRACT R101: without tokens the transfer rests until there are some.
@@ -343,6 +365,9 @@ fn fill_room<E: Easy>(
             break;
         }
         let in_head = transfer.exchange.in_head();
+        if !in_head && body_at_most == 0 {
+            break;
+        }
         let sent = if in_head {
             send_head(transfer, options, rest)?
         } else {

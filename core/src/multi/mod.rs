@@ -21,10 +21,10 @@ pub use info::{Counts, Deadline, Info, Message};
 pub use run::Running;
 pub use storage::{Resources, Storage};
 
-use crate::conn::{Conn, POOL};
+use crate::conn::Conn;
 use crate::easy::Easy;
 use crate::origin::Origins;
-use crate::store::{ConnKind, Deadlines, Handle, Lines, List, Slots, TransferKind};
+use crate::store::{ConnKind, Deadlines, Handle, Lines, List, POOL, Slots, TransferKind};
 use crate::time::Instant;
 use crate::transfer::{Queue, Transfer};
 

@@ -147,7 +147,11 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         match transfer.state.kind() {
-            StateKind::Init => self.start(cx, handle),
+            StateKind::Init => {
+                self.start(cx, handle);
+                // Over an idle connection the request goes at once (CONTRACT R30).
+                self.drive(cx, handle);
+            }
             StateKind::Resolving => self.resolve(cx, handle),
             StateKind::Connecting => self.race(cx, handle),
             StateKind::Sending | StateKind::Awaiting | StateKind::Receiving => {

@@ -8,9 +8,8 @@ pub(crate) use table::{FindError, Origins};
 
 use core::net::IpAddr;
 
-use crate::conn::SIBLINGS;
 use crate::net::{Addresses, Scheme};
-use crate::store::{Link, Linked, List};
+use crate::store::{Link, Linked, List, SIBLINGS};
 use crate::time::Instant;
 
 /// What two transfers must have in common to share addresses and connections (CONTRACT R85). It

@@ -63,7 +63,6 @@ impl<'s> Deadlines<'s> {
     }
 
     /// Sets, moves or clears the deadline of a slot. Slots outside the memory are ignored.
-    #[expect(clippy::cast_possible_truncation, reason = "slots are counted in u32")]
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
         let Some(entry) = self.entries.get(slot as usize) else {
             return;
@@ -154,22 +153,22 @@ mod tests {
 
     #[test]
     fn random_sets_and_clears_agree_with_a_scan() {
-        const SLOTS: usize = 37;
-        let mut memory = [DeadlineEntry::EMPTY; SLOTS];
+        const SLOTS: u32 = 37;
+        let mut memory = [DeadlineEntry::EMPTY; SLOTS as usize];
         let mut heap = Deadlines::new(&mut memory);
-        let mut model = [None; SLOTS];
+        let mut model = [None; SLOTS as usize];
         let mut random = 0x9e37_79b9_u32;
         for _ in 0..20_000 {
             random ^= random << 13;
             random ^= random >> 17;
             random ^= random << 5;
-            let slot = random as usize % SLOTS;
+            let slot = random % SLOTS;
             let at = (!random.is_multiple_of(3))
                 .then(|| Instant::from_micros(u64::from(random >> 8) % 64));
-            heap.set(slot as u32, at);
-            model[slot] = at;
+            heap.set(slot, at);
+            model[slot as usize] = at;
             let least = (0..SLOTS)
-                .filter_map(|n| model[n].map(|at| (at, n as u32)))
+                .filter_map(|n| model[n as usize].map(|at| (at, n)))
                 .min();
             assert_eq!(heap.first(), least);
             assert_eq!(heap.len(), model.iter().flatten().count());

@@ -77,6 +77,12 @@ impl<'s> Lines<'s> {
         self.count
     }
 
+    /// Is a block free?
+    #[must_use]
+    pub const fn has_free(&self) -> bool {
+        self.free != 0 || self.fresh < self.count
+    }
+
     /// Lends a block; `None` if all are on loan.
     pub fn acquire(&mut self) -> Option<Block> {
         let index = if let Some(index) = self.free.checked_sub(1) {
@@ -154,12 +160,12 @@ mod tests {
         for _ in 0..3 {
             let mut blocks: [_; 3] = core::array::from_fn(|_| lines.acquire().unwrap());
             assert_eq!(lines.acquire(), None);
-            for (n, block) in blocks.iter_mut().enumerate() {
-                assert!(lines.append(block, &[n as u8; 64]));
+            for (n, block) in (0_u8..).zip(blocks.iter_mut()) {
+                assert!(lines.append(block, &[n; 64]));
                 assert!(!lines.append(block, &[1]));
             }
-            for (n, block) in blocks.into_iter().enumerate() {
-                assert_eq!(lines.bytes(&block), [n as u8; 64]);
+            for (n, block) in (0_u8..).zip(blocks) {
+                assert_eq!(lines.bytes(&block), [n; 64]);
                 lines.release(block);
             }
         }

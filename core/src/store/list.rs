@@ -5,6 +5,12 @@ use super::slots::Slots;
 
 const NIL: u32 = u32::MAX;
 
+/// Of connections: the list of the idle ones, the longest idle first, or that of those that were
+/// heard of.
+pub(crate) const POOL: usize = 0;
+/// Of connections: the list of an origin's idle ones, or of a transfer's attempts to connect.
+pub(crate) const SIBLINGS: usize = 1;
+
 /// The neighbours of a value in a list. A value has one for each kind of list that it can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {

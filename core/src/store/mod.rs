@@ -10,4 +10,5 @@ pub use deadlines::{DeadlineEntry, Deadlines};
 pub use id::{ConnId, ConnKind, Handle, Id, OriginId, OriginKind, TransferKind};
 pub use lines::{Block, Lines};
 pub use list::{Link, Linked, List};
+pub(crate) use list::{POOL, SIBLINGS};
 pub use slots::{Slot, Slots};

@@ -242,7 +242,7 @@ mod tests {
     fn freed_places_are_used_again_before_fresh_ones() {
         let mut memory = [const { Slot::EMPTY }; 8];
         let mut table = Table::new(&mut memory);
-        let ids: [_; 4] = core::array::from_fn(|n| table.insert(n as u8).unwrap());
+        let ids: [_; 4] = [0, 1, 2, 3].map(|n| table.insert(n).unwrap());
         table.remove(ids[1]).unwrap();
         table.remove(ids[3]).unwrap();
         assert_eq!(table.insert(9).unwrap().index(), 3);

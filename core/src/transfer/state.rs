@@ -12,10 +12,9 @@
 //! ```
 
 use crate::Error;
-use crate::conn::SIBLINGS;
 use crate::machine::machine;
 use crate::net::IoError;
-use crate::store::{ConnId, List};
+use crate::store::{ConnId, List, SIBLINGS};
 use crate::time::Stamp;
 
 /// Attempts to connect that run side by side (CONTRACT R99).

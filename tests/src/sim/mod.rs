@@ -105,7 +105,7 @@ impl Sim {
             lookups: 0,
             cancelled: 0,
             descriptors: usize::MAX,
-            send_window: 64 * 1024,
+            send_window: 16 * 1024 * 1024,
             random: Prng::new(seed),
             sockets: BTreeMap::new(),
             opened: HashSet::new(),
