@@ -292,8 +292,12 @@ impl Session<'_, '_> {
     }
 }
 
-/// `-T` to a URL that ends with a slash uploads under the file's own name, as in curl.
+/// `-T` to a URL that ends with a slash uploads under the file's own name, as in curl. Standard
+/// input has none.
 fn add_file_name(url: &mut String, path: &Path) {
+    if path == Path::new("-") {
+        return;
+    }
     if let (true, Some(name)) = (
         url.ends_with('/'),
         path.file_name().and_then(|name| name.to_str()),
