@@ -52,13 +52,13 @@ pub(crate) struct Args {
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
     /// Send this in a POST; `@FILE` sends a file without its line ends.
-    #[arg(short, long, value_name = "DATA")]
+    #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) data: Vec<String>,
     /// Send this in a POST; `@FILE` sends a file as it is.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) data_binary: Vec<String>,
     /// Send just this in a POST.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) data_raw: Vec<String>,
     /// Upload a file with PUT; `-` is standard input.
     #[arg(short = 'T', long, value_name = "FILE")]
@@ -67,19 +67,19 @@ pub(crate) struct Args {
     #[arg(short = 'I', long)]
     pub(crate) head: bool,
     /// Ask for a range of bytes.
-    #[arg(short, long, value_name = "RANGE")]
+    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
     /// Resume at this byte; `-` resumes at the end of the output file.
     #[arg(short = 'C', long, value_name = "OFFSET", allow_hyphen_values = true)]
     pub(crate) continue_at: Option<String>,
     /// User name and password for Basic authentication.
-    #[arg(short, long, value_name = "USER:PASSWORD")]
+    #[arg(short, long, value_name = "USER:PASSWORD", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Token for Bearer authentication.
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) oauth2_bearer: Option<String>,
     /// The User-Agent header.
-    #[arg(short = 'A', long, value_name = "NAME")]
+    #[arg(short = 'A', long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) user_agent: Option<String>,
     /// The Referer header.
     #[arg(short = 'e', long, value_name = "URL")]

@@ -27,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) output: Output,
     pub(crate) upload: Option<Upload>,
     pub(crate) resume: u64,
+    /// The status of the present response.
+    pub(crate) code: u16,
     pub(crate) dump: Option<HeaderDump>,
     /// What the system said when something could not be written.
     pub(crate) trouble: Option<String>,
@@ -55,6 +57,12 @@ impl Job {
                 false
             }
         }
+    }
+
+    /// Whether a resume was answered with something else than the rest: an error's text, say, which
+    /// must not be added to the file. The engine sees to 200 and to 416 itself.
+    pub(crate) const fn is_refused(&self) -> bool {
+        self.resume > 0 && !matches!(self.code, 206 | 416)
     }
 
     fn wants_heads(&self) -> bool {
@@ -99,6 +107,7 @@ impl Easy for Job {
     }
 
     fn on_status(&mut self, status: &Status<'_>) -> Flow {
+        self.code = status.code;
         if self.settings.verbose {
             verbose::status(status);
         }
@@ -133,7 +142,7 @@ impl Easy for Job {
     }
 
     fn on_body(&mut self, bytes: &[u8]) -> Taken {
-        if self.store(bytes) {
+        if self.is_refused() || self.store(bytes) {
             Taken::All
         } else {
             Taken::Abort

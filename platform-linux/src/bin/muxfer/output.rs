@@ -25,12 +25,19 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    pub(crate) fn file(path: PathBuf, append: bool, create_dirs: bool) -> Self {
+    pub(crate) fn file(path: PathBuf, create_dirs: bool) -> Self {
         Self::File {
             path,
             file: None,
-            append,
+            append: false,
             create_dirs,
+        }
+    }
+
+    /// What comes is added to what a file already holds.
+    pub(crate) const fn append(&mut self) {
+        if let Self::File { append, .. } = self {
+            *append = true;
         }
     }
 

@@ -79,15 +79,38 @@ impl Report {
     }
 }
 
-/// A URL as it may be shown: passwords are not for screens and logs.
+/// A URL as it may be shown: passwords are not for screens and logs, those of malformed URLs and of
+/// URLs without a scheme neither.
 pub(crate) fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_string();
-    };
+    let rest = split_scheme(url).map_or(url, |(_, rest)| rest);
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let scheme = url.strip_suffix(rest).unwrap_or("");
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, behind) = rest.split_at(end);
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    format!("{scheme}://{host}{behind}")
+    let authority = rest.get(..end).unwrap_or(rest);
+    // A slash in a password ends the authority too early; then the password looks like a port.
+    let at = match authority.rfind('@') {
+        None if !port_is_sound(authority) => rest.rfind('@'),
+        place => place,
+    };
+    let shown = at.and_then(|at| rest.get(at + 1..)).unwrap_or(rest);
+    format!("{scheme}{shown}")
+}
+
+/// A URL's scheme and what is behind its `://`. One that is part of a query is none.
+pub(crate) fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    url.split_once("://").filter(|(scheme, _)| {
+        scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+/// Whether there is no port, or one of digits.
+fn port_is_sound(authority: &str) -> bool {
+    let behind_brackets = authority.rsplit(']').next().unwrap_or(authority);
+    behind_brackets
+        .split_once(':')
+        .is_none_or(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -96,7 +119,19 @@ mod tests {
 
     #[test]
     fn c11_passwords_are_not_shown() {
-        assert_eq!(without_userinfo("http://u:p@a/b@c"), "http://a/b@c");
-        assert_eq!(without_userinfo("a/b"), "a/b");
+        for (url, shown) in [
+            ("http://u:p@a/b@c", "http://a/b@c"),
+            ("http://[::1]:80/b@c", "http://[::1]:80/b@c"),
+            ("http://u:p/q@a/b", "http://a/b"),
+            ("http:/u:p@a/b", "a/b"),
+            ("u:p@a/?u=http://b", "a/?u=http://b"),
+            ("//u:p@a/b", "//a/b"),
+            ("/b:c@d", "/b:c@d"),
+            ("a:80/b@c", "a:80/b@c"),
+            ("a/b", "a/b"),
+            ("u:p@", ""),
+        ] {
+            assert_eq!(without_userinfo(url), shown, "{url}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::job::{HeaderDump, Job};
 use crate::list::{Next, Source};
 use crate::output::{Names, Output, present_length, remote_name};
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Report, split_scheme};
 use crate::settings::{Resume, Settings};
 use crate::upload::Upload;
 
@@ -25,6 +25,8 @@ use crate::upload::Upload;
 const WRITE_ERROR: u8 = 23;
 /// libcurl's code for a file that can't be read.
 const READ_ERROR: u8 = 26;
+/// libcurl's code for a server that can't resume.
+const RANGE_ERROR: u8 = 33;
 /// libcurl's code for a URL that is none.
 const BAD_URL: u8 = 3;
 /// Descriptors that are not for transfers.
@@ -215,12 +217,12 @@ impl Session<'_, '_> {
     }
 
     fn job(&mut self, given: &str) -> Result<Job, (u8, String)> {
-        let mut url = if given.contains("://") {
+        let mut url = if split_scheme(given).is_some() {
             given.to_string()
         } else {
             format!("http://{given}")
         };
-        let output = self.output(&url)?;
+        let mut output = self.output(&url)?;
         let upload = match &self.settings.upload {
             Some(path) => {
                 let failed = |error| (READ_ERROR, format!("{}: {error}", path.display()));
@@ -234,6 +236,9 @@ impl Session<'_, '_> {
             (Some(Resume::At(byte)), _) => byte,
             (Some(Resume::AtEnd), Output::File { path, .. }) => present_length(path),
         };
+        if resume > 0 {
+            output.append();
+        }
         Ok(Job {
             settings: Rc::clone(&self.settings),
             url,
@@ -241,20 +246,20 @@ impl Session<'_, '_> {
             output,
             upload,
             resume,
+            code: 0,
             dump: self.dump.clone(),
             trouble: None,
         })
     }
 
     fn output(&mut self, url: &str) -> Result<Output, (u8, String)> {
-        let append = self.settings.resume.is_some();
         let create_dirs = self.settings.create_dirs;
         let folder = self.args.output_dir.clone().unwrap_or_default();
         if let Some(path) = self.outputs.next() {
             if path == Path::new("-") {
                 return Ok(Output::Stdout);
             }
-            return Ok(Output::file(folder.join(path), append, create_dirs));
+            return Ok(Output::file(folder.join(path), create_dirs));
         }
         let from_list = self.args.from.is_some();
         if !self.args.remote_name && !from_list {
@@ -264,7 +269,6 @@ impl Session<'_, '_> {
         let name = name.ok_or((WRITE_ERROR, "the URL ends with no file name".to_string()))?;
         Ok(Output::file(
             folder.join(self.names.unique(&name)),
-            append,
             create_dirs,
         ))
     }
@@ -278,6 +282,10 @@ impl Session<'_, '_> {
             self.report.count(&info);
         }
         let result = match message.result {
+            Ok(()) if job.is_refused() => {
+                let why = format!("{}: the server answered {}", Error::RangeIgnored, job.code);
+                Err((RANGE_ERROR, why))
+            }
             // A HEAD or an error status has no file of its own to leave empty.
             Ok(()) => job
                 .output
@@ -292,8 +300,12 @@ impl Session<'_, '_> {
     }
 }
 
-/// `-T` to a URL that ends with a slash uploads under the file's own name, as in curl.
+/// `-T` to a URL that ends with a slash uploads under the file's own name, as in curl. Standard
+/// input has none.
 fn add_file_name(url: &mut String, path: &Path) {
+    if path == Path::new("-") {
+        return;
+    }
     if let (true, Some(name)) = (
         url.ends_with('/'),
         path.file_name().and_then(|name| name.to_str()),

@@ -2,6 +2,8 @@
 
 use muxfer_core::easy::{Status, Trace};
 
+use crate::report::without_userinfo;
+
 pub(crate) fn trace(trace: &Trace<'_>) {
     match trace {
         Trace::Connecting(address) => eprintln!("* Connecting to {address}"),
@@ -36,5 +38,10 @@ pub(crate) fn status(status: &Status<'_>) {
 }
 
 pub(crate) fn field(name: &str, value: &[u8]) {
-    eprintln!("< {name}: {}", String::from_utf8_lossy(value));
+    let value = String::from_utf8_lossy(value);
+    if name.eq_ignore_ascii_case("location") {
+        eprintln!("< {name}: {}", without_userinfo(&value));
+    } else {
+        eprintln!("< {name}: {value}");
+    }
 }
