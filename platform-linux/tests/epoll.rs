@@ -146,7 +146,7 @@ fn a_deadline_is_never_early_and_is_told() {
 }
 
 #[test]
-fn a_wake_up_stays_until_one_wait_has_consumed_it() {
+fn r73_a_wake_up_stays_until_one_wait_has_consumed_it() {
     let mut epoll = epoll();
     let waker = epoll.waker();
     for _ in 0..3 {

@@ -80,7 +80,7 @@ fn a_whole_exchange_by_poll() {
 }
 
 #[test]
-fn with_nothing_to_watch_wait_returns_and_poll_sleeps() {
+fn r72_with_nothing_to_watch_wait_returns_and_poll_sleeps() {
     let mut platform = platform();
     let mut poller = poller();
     let before = Clock.now();
@@ -128,7 +128,7 @@ fn own_descriptors_are_waited_for_and_counted() {
 }
 
 #[test]
-fn a_wake_up_is_consumed_by_one_poll() {
+fn r73_a_wake_up_is_consumed_by_one_poll() {
     let mut platform = platform();
     let mut poller = poller();
     let waker = poller.waker();
@@ -179,7 +179,7 @@ fn waitfds_has_one_for_each_connection_and_one_for_look_ups() {
 }
 
 #[test]
-fn fdset_adds_to_the_sets_and_skips_what_does_not_fit() {
+fn r70_fdset_adds_to_the_sets_and_skips_what_does_not_fit() {
     let mut platform = platform();
     let _peers = [pair(&mut platform, id(0)), pair(&mut platform, id(1))];
     let mut read = [FdSetElement::default(); 16];
