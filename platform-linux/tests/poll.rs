@@ -161,7 +161,7 @@ fn look_ups_end_a_wait() {
 }
 
 #[test]
-fn waitfds_has_one_for_each_connection_and_one_for_look_ups() {
+fn r71_waitfds_has_one_for_each_connection_and_one_for_look_ups() {
     let mut platform = platform();
     let _peers = [pair(&mut platform, id(0)), pair(&mut platform, id(1))];
     let interests = [
