@@ -28,3 +28,8 @@ pub use resolver::{NameOptions, Names};
 pub use sockets::{SocketOptions, Sockets};
 pub use waker::Waker;
 pub use watcher::{Linux, Watcher};
+
+/// The example of the README is built with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -94,7 +94,8 @@ fn r6_removing_an_unfinished_transfer_closes_and_promotes() {
         .position(|call| matches!(call, Call::Close(_)))
         .unwrap();
     assert!(matches!(world.sim.log[close - 1], Call::Socket(_, want) if want.is_none()));
-    assert!(matches!(world.sim.log[close + 1], Call::Open(..)));
+    assert!(matches!(world.sim.log[close + 1], Call::Timer(_)));
+    assert!(!world.multi.is_pending(waiting), "it is its turn");
     assert_eq!(world.finish(waiting).0, Ok(()));
     assert_eq!(
         world.messages.len(),

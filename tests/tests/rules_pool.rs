@@ -454,3 +454,28 @@ fn a_full_table_of_origins_makes_others_wait() {
     assert!(world.multi.counts().origins <= 2);
     world.assert_clean();
 }
+
+#[test]
+fn waiting_transfers_that_fail_at_once_do_not_nest() {
+    let config = Config {
+        max_total_connections: 1,
+        ..Config::DEFAULT
+    };
+    let mut world = World::sized(config, 20_000, 1);
+    world.sim.serve("10.0.0.1:80", http(|_| ok("x")));
+    world
+        .sim
+        .listen("10.0.0.9:80", Listen::Fail(IoError::Unreachable));
+    let first = world.add(host(1, "/"));
+    for _ in 0..19_999 {
+        world.add(host(9, "/"));
+    }
+    world.done(first);
+    world.run();
+    let unreachable = Err(Error::Connect(IoError::Unreachable));
+    let failed = world
+        .messages
+        .iter()
+        .filter(|message| message.result == unreachable);
+    assert_eq!(failed.count(), 19_999);
+}

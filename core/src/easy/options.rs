@@ -40,9 +40,11 @@ pub struct Options {
     pub redirects: Redirects,
     /// Keep POST a POST after 301, 302 and 303, as `CURLOPT_POSTREDIR` with all bits does.
     pub keep_post: bool,
-    /// The limit for the whole transfer: queue, names, redirects and retries included. `None`: no limit.
+    /// The limit for the whole transfer: queue, names, redirects and retries included. `None`
+    /// and zero: no limit.
     pub total: Option<Duration>,
-    /// The limit for getting a connection: queue, names and connect (CONTRACT R96).
+    /// The limit for getting a connection: queue, names and connect (CONTRACT R96). Zero is the
+    /// default of 300 s.
     pub connect: Duration,
     /// End it when it is too slow.
     pub low_speed: Option<LowSpeed>,

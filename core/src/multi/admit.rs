@@ -35,14 +35,20 @@ impl<E: Easy> Multi<'_, E> {
             return;
         }
         if in_turn && self.has_room(cx, id) {
-            self.claim(cx, handle, id);
+            self.claim(handle, id);
+            if promoted {
+                // What it does next may fail and promote another: not from inside this one.
+                self.enqueue(handle, Queue::Ready);
+            } else {
+                self.resolve(cx, handle);
+            }
             return;
         }
         self.wait(handle);
         self.rank(id);
     }
 
-    fn claim<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle, id: OriginId) {
+    fn claim(&mut self, handle: Handle, id: OriginId) {
         self.claims += 1;
         self.reserved += 1;
         if let Some(origin) = self.origins.get_mut(id) {
@@ -55,7 +61,6 @@ impl<E: Easy> Multi<'_, E> {
             self.pending -= 1;
         }
         transfer.set_state(State::Resolving);
-        self.resolve(cx, handle);
     }
 
     /// Puts a transfer in the queue of its origin.

@@ -165,10 +165,7 @@ impl<E: Easy> Multi<'_, E> {
                 }
             }
             StateKind::Resolving => self.abandon_lookup(handle),
-            StateKind::Connecting => {
-                self.close_attempts(cx, handle, None);
-                self.abandon_race(handle);
-            }
+            StateKind::Connecting => self.abandon_race(cx, handle),
             StateKind::Sending | StateKind::Awaiting | StateKind::Receiving => {
                 if let Some(conn) = self.transfers.get(handle).and_then(Transfer::conn) {
                     self.leave_conn(cx, handle, conn, false);
@@ -199,15 +196,19 @@ impl<E: Easy> Multi<'_, E> {
         }
     }
 
-    fn abandon_race(&mut self, handle: Handle) {
-        let Some(id) = self
-            .transfers
-            .get(handle)
-            .and_then(|transfer| transfer.origin)
-        else {
+    fn abandon_race<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle) {
+        let Some(transfer) = self.transfers.get(handle) else {
             return;
         };
-        self.release_claim(id);
+        let origin = transfer.origin;
+        if matches!(transfer.state, State::Connecting(race) if race.attempts.is_empty()) {
+            // Its claim has no place in the table of connections.
+            self.reserved -= 1;
+        }
+        self.close_attempts(cx, handle, None);
+        if let Some(origin) = origin {
+            self.release_claim(origin);
+        }
     }
 
     /// The transfer refers to no origin from here on.

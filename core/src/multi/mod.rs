@@ -236,5 +236,5 @@ impl Sizes {
     }
 }
 
-// The promise that README and docs/memory.md give.
+// The promise that the README gives.
 const _: () = assert!(Sizes::HERE.transfer_with_connection() <= 320);

@@ -85,10 +85,20 @@ impl<E: Easy> Multi<'_, E> {
             }
         }
         self.settle_timer(&mut cx);
+        debug_assert!(
+            self.running > 0 || self.is_at_rest(),
+            "claims that nobody holds"
+        );
         Running {
             transfers: self.running,
             again: !self.ready.is_empty(),
         }
+    }
+
+    /// With no transfer running there are only idle connections.
+    fn is_at_rest(&self) -> bool {
+        let idle = self.idle.len() + self.stray.len();
+        self.reserved == 0 && self.pending == 0 && self.claims == idle && self.conns.len() == idle
     }
 
     /// `curl_multi_socket_action`: [`mark`](Self::mark) and [`run`](Self::run).

@@ -112,7 +112,7 @@ fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
         transfer.started = now;
         let second = Duration::from_secs(1);
         let timers = [
-            (Timer::Total, options.total),
+            (Timer::Total, options.total.filter(|total| !total.is_zero())),
             (Timer::LowSpeed, options.low_speed.map(|_| second)),
             (
                 Timer::Progress,
@@ -127,7 +127,12 @@ fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
             }
         }
     }
+    let connect = if options.connect.is_zero() {
+        Options::DEFAULT.connect
+    } else {
+        options.connect
+    };
     transfer
         .timers
-        .set(transfer.started, now, Timer::Connect, options.connect);
+        .set(transfer.started, now, Timer::Connect, connect);
 }

@@ -44,14 +44,14 @@ struct Session<'s, 'a> {
     report: Report,
     progress: Progress,
     exhausted: bool,
+    /// Transfers at once.
+    places: u32,
 }
 
 /// Fetches all, and gives the exit status.
 pub(crate) fn run(args: &Args, settings: Settings) -> u8 {
     let conns = most_connections(args.max_connections);
-    // A few more transfers than connections, so that one is ready when a connection becomes free.
-    let transfers = conns as usize * 2 + 16;
-    let mut memory = Memory::new(Capacity::new(transfers, conns as usize));
+    let mut memory = Memory::new(Capacity::new(places(conns) as usize, conns as usize));
     match prepare(args, settings, conns, &mut memory) {
         Ok(mut session) => session.run(),
         Err(why) => {
@@ -59,6 +59,11 @@ pub(crate) fn run(args: &Args, settings: Settings) -> u8 {
             USAGE
         }
     }
+}
+
+/// A few more transfers than connections, so that one is ready when a connection becomes free.
+const fn places(conns: u32) -> u32 {
+    conns * 2 + 16
 }
 
 /// Each transfer needs a socket and a file.
@@ -113,6 +118,7 @@ fn prepare<'s, 'a>(
         report: Report::new(args.silent, args.show_error),
         progress: Progress::new(args.silent || args.verbose || !(many || writes_files(args))),
         exhausted: false,
+        places: places(conns),
     })
 }
 
@@ -192,7 +198,7 @@ impl Session<'_, '_> {
     /// Starts one; `false` if the table is full, and then the URL waits.
     fn start(&mut self, url: String) -> bool {
         let counts = self.driver.multi().counts();
-        if counts.current >= self.capacity() {
+        if counts.current >= self.places {
             self.source.put_back(url);
             return false;
         }
@@ -210,10 +216,6 @@ impl Session<'_, '_> {
                 false
             }
         }
-    }
-
-    fn capacity(&self) -> u32 {
-        most_connections(self.args.max_connections) * 2 + 16
     }
 
     fn job(&mut self, given: &str) -> Result<Job, (u8, String)> {
