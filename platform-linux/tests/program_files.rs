@@ -277,7 +277,9 @@ fn the_text_of_an_error_is_not_appended_by_a_resume() {
     let server = Server::start(|_| response("404 Not Found", &[], "sorry"));
     let folder = Folder::new();
     folder.write("file", "0123");
-    folder.run(&["-C", "-", "-o", "file", &server.url("/")]);
+    let words = ["-C", "-", "-o", "file", &server.url("/")];
+    let ran = folder.run(&words).failure(33);
+    assert!(ran.stderr.contains("404"), "{}", ran.stderr);
     assert_eq!(folder.read("file").as_deref(), Some("0123"));
 }
 
