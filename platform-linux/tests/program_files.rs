@@ -72,6 +72,16 @@ fn the_remote_name_is_the_end_of_the_path() {
 }
 
 #[test]
+fn a_url_in_a_query_is_not_taken_for_the_scheme() {
+    let server = Server::start(|request| ok(&request.path));
+    let folder = Folder::new();
+    let url = format!("127.0.0.1:{}/name?u=http://a/b", server.port);
+    folder.run(&["-O", &url]).success();
+    assert_eq!(folder.names(), ["name"]);
+    assert_eq!(server.request().path, "/name?u=http://a/b");
+}
+
+#[test]
 fn the_remote_name_is_never_a_path() {
     let server = Server::start(|_| ok("x"));
     let folder = Folder::new();

@@ -10,8 +10,14 @@ pub(crate) fn trace(trace: &Trace<'_>, unprinted: &mut Vec<u8>) {
     match trace {
         Trace::Connecting(address) => eprintln!("* Connecting to {address}"),
         Trace::ConnectFailed(address, why) => eprintln!("* Connect to {address} failed: {why}"),
-        Trace::Connected(address) => eprintln!("* Connected to {address}"),
-        Trace::Reused(address) => eprintln!("* Re-using the connection to {address}"),
+        Trace::Connected(address) => {
+            unprinted.clear();
+            eprintln!("* Connected to {address}");
+        }
+        Trace::Reused(address) => {
+            unprinted.clear();
+            eprintln!("* Re-using the connection to {address}");
+        }
         Trace::RequestHead(bytes) => {
             unprinted.extend_from_slice(bytes);
             let end = unprinted.iter().rposition(|byte| *byte == b'\n');
@@ -20,10 +26,7 @@ pub(crate) fn trace(trace: &Trace<'_>, unprinted: &mut Vec<u8>) {
                 eprintln!("> {}", redacted(line));
             }
         }
-        Trace::Retry => {
-            unprinted.clear();
-            eprintln!("* The connection was dead: sending it again over a new one");
-        }
+        Trace::Retry => eprintln!("* The connection was dead: sending it again over a new one"),
         Trace::Kept => eprintln!("* The connection is left intact"),
         Trace::Closed => eprintln!("* The connection is closed"),
         _ => {}
