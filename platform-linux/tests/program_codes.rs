@@ -205,6 +205,7 @@ fn wrong_usage_is_2_and_nothing_is_sent() {
         &["-C", "x", &url],
         &["-C", "1", "-r", "1-", &url],
         &["-d", "a", "-T", "list", &url],
+        &["-C", "1", "-T", "list", &url],
         &["-d", "@missing", &url],
         &["-D", "missing/headers", &url],
         &["--resolve", "nonsense", &url],

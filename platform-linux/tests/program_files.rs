@@ -72,6 +72,16 @@ fn the_remote_name_is_the_end_of_the_path() {
 }
 
 #[test]
+fn a_url_in_a_query_is_not_taken_for_the_scheme() {
+    let server = Server::start(|request| ok(&request.path));
+    let folder = Folder::new();
+    let url = format!("127.0.0.1:{}/name?u=http://a/b", server.port);
+    folder.run(&["-O", &url]).success();
+    assert_eq!(folder.names(), ["name"]);
+    assert_eq!(server.request().path, "/name?u=http://a/b");
+}
+
+#[test]
 fn the_remote_name_is_never_a_path() {
     let server = Server::start(|_| ok("x"));
     let folder = Folder::new();
@@ -277,7 +287,9 @@ fn the_text_of_an_error_is_not_appended_by_a_resume() {
     let server = Server::start(|_| response("404 Not Found", &[], "sorry"));
     let folder = Folder::new();
     folder.write("file", "0123");
-    folder.run(&["-C", "-", "-o", "file", &server.url("/")]);
+    let words = ["-C", "-", "-o", "file", &server.url("/")];
+    let ran = folder.run(&words).failure(33);
+    assert!(ran.stderr.contains("404"), "{}", ran.stderr);
     assert_eq!(folder.read("file").as_deref(), Some("0123"));
 }
 

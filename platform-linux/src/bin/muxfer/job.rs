@@ -30,6 +30,8 @@ pub(crate) struct Job {
     /// The status of the present response.
     pub(crate) code: u16,
     pub(crate) dump: Option<HeaderDump>,
+    /// The part of a request's line that `-v` has not printed yet.
+    pub(crate) unprinted: Vec<u8>,
     /// What the system said when something could not be written.
     pub(crate) trouble: Option<String>,
 }
@@ -60,9 +62,10 @@ impl Job {
     }
 
     /// Whether a resume was answered with something else than the rest: an error's text, say, which
-    /// must not be added to the file. The engine sees to 200 and to 416 itself.
+    /// must not be added to the file. The engine sees to 200 and to 416 itself, and
+    /// 304 was asked for by a header.
     pub(crate) const fn is_refused(&self) -> bool {
-        self.resume > 0 && !matches!(self.code, 206 | 416)
+        self.resume > 0 && !matches!(self.code, 206 | 304 | 416)
     }
 
     fn wants_heads(&self) -> bool {
@@ -166,7 +169,7 @@ impl Easy for Job {
 
     fn on_trace(&mut self, trace: Trace<'_>) {
         if self.settings.verbose {
-            verbose::trace(&trace);
+            verbose::trace(&trace, &mut self.unprinted);
         }
     }
 }

@@ -250,6 +250,7 @@ impl Session<'_, '_> {
             resume,
             code: 0,
             dump: self.dump.clone(),
+            unprinted: Vec::new(),
             trouble: None,
         })
     }

@@ -48,6 +48,10 @@ impl Settings {
         if data.is_some() && args.upload_file.is_some() {
             return Err("-d and -T exclude each other".to_string());
         }
+        // The file would be sent whole, with a range that means nothing in a PUT.
+        if args.continue_at.is_some() && args.upload_file.is_some() {
+            return Err("uploads can't be resumed: -C and -T exclude each other".to_string());
+        }
         if args.range.is_some() && args.continue_at.is_some() {
             return Err("-r and -C exclude each other".to_string());
         }
