@@ -378,6 +378,10 @@ fn h17_a_resume_that_is_answered_with_something_else_is_an_error() {
             Err(Error::RangeIgnored),
         ),
         (
+            "HTTP/1.1 404 N\r\nContent-Length: 4\r\n\r\ngone",
+            Err(Error::RangeIgnored),
+        ),
+        (
             "HTTP/1.1 416 R\r\nContent-Range: bytes */4\r\nContent-Length: 0\r\n\r\n",
             Err(Error::RangeIgnored),
         ),

@@ -176,7 +176,7 @@ pub trait Easy {
         Flow::Continue
     }
 
-    /// Something worth a line in a log.
+    /// Something worth a line in a log. The request head comes in pieces if the room for it is short.
     fn on_trace(&mut self, trace: Trace<'_>) {
         let _ = trace;
     }

@@ -135,7 +135,10 @@ impl<'a, E: Easy> Response<'a, E> {
                 self.flags.set(Flag::Discard, true);
                 Ok(())
             }
-            416 if from > 0 => Err(Error::RangeIgnored),
+            // No body, or one that starts over in a sink that is empty by now.
+            200 | 204 | 206 | 304 => Ok(()),
+            // An error page must not be appended to a file.
+            _ if from > 0 => Err(Error::RangeIgnored),
             _ => Ok(()),
         }
     }
@@ -191,10 +194,10 @@ impl<E: Easy> Sink for Response<'_, E> {
                 Some(_) | None => Ok(()),
             };
         }
-        self.resumed()?;
         if self.options.fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete) {
             return Err(Error::HttpStatus(end.code));
         }
+        self.resumed()?;
         match (self.options.max_body, end.length) {
             (Some(most), Some(length)) if length > most => Err(Error::BodyTooLarge),
             _ => Ok(()),

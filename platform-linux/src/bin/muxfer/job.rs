@@ -61,13 +61,6 @@ impl Job {
         }
     }
 
-    /// Whether a resume was answered with something else than the rest: an error's text, say, which
-    /// must not be added to the file. The engine sees to 200 and to 416 itself, and
-    /// 304 was asked for by a header.
-    pub(crate) const fn is_refused(&self) -> bool {
-        self.resume > 0 && !matches!(self.code, 206 | 304 | 416)
-    }
-
     fn wants_heads(&self) -> bool {
         self.dump.is_some() || self.settings.include
     }
@@ -145,7 +138,7 @@ impl Easy for Job {
     }
 
     fn on_body(&mut self, bytes: &[u8]) -> Taken {
-        if self.is_refused() || self.store(bytes) {
+        if self.store(bytes) {
             Taken::All
         } else {
             Taken::Abort

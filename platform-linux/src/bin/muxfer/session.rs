@@ -25,8 +25,6 @@ use crate::upload::Upload;
 const WRITE_ERROR: u8 = 23;
 /// libcurl's code for a file that can't be read.
 const READ_ERROR: u8 = 26;
-/// libcurl's code for a server that can't resume.
-const RANGE_ERROR: u8 = 33;
 /// libcurl's code for a URL that is none.
 const BAD_URL: u8 = 3;
 /// Descriptors that are not for transfers.
@@ -285,10 +283,6 @@ impl Session<'_, '_> {
             self.report.count(&info);
         }
         let result = match message.result {
-            Ok(()) if job.is_refused() => {
-                let why = format!("{}: the server answered {}", Error::RangeIgnored, job.code);
-                Err((RANGE_ERROR, why))
-            }
             // A HEAD or an error status has no file of its own to leave empty.
             Ok(()) => job
                 .output
@@ -320,6 +314,9 @@ fn add_file_name(url: &mut String, path: &Path) {
 fn explained(error: Error, job: &Job) -> String {
     match &job.trouble {
         Some(trouble) => format!("{error}: {trouble}"),
+        None if error == Error::RangeIgnored => {
+            format!("{error}: the server answered {}", job.code)
+        }
         None => error.to_string(),
     }
 }
