@@ -286,7 +286,7 @@ impl<E: Easy> Multi<'_, E> {
         if self.unused.is_empty() {
             return;
         }
-        let Some(first) = self.unplaced.front(&self.transfers) else {
+        let Some(first) = self.queues.unplaced.front(&self.transfers) else {
             return;
         };
         self.dequeue(first);

@@ -238,10 +238,10 @@ impl<E: Easy> Multi<'_, E> {
 
     /// A line block has come back: the next transfer that waits for one goes on.
     pub(super) fn feed_starved(&mut self) {
-        if self.starved.is_empty() || !self.lines.has_free() {
+        if self.queues.starved.is_empty() || !self.lines.has_free() {
             return;
         }
-        if let Some(first) = self.starved.front(&self.transfers) {
+        if let Some(first) = self.queues.starved.front(&self.transfers) {
             self.wake(first);
         }
     }

@@ -92,7 +92,7 @@ impl<E: Easy> Multi<'_, E> {
     /// The next transfer that has ended, in the order in which they ended; each exactly once
     /// (CONTRACT R61). It stays in its place until it is removed (CONTRACT R63). O(1).
     pub fn info_read(&mut self) -> Option<Message> {
-        let handle = self.done.front(&self.transfers)?;
+        let handle = self.queues.done.front(&self.transfers)?;
         self.dequeue(handle);
         let transfer = self.transfers.get_mut(handle)?;
         let State::Done(outcome) = transfer.state else {
@@ -109,7 +109,7 @@ impl<E: Easy> Multi<'_, E> {
     /// nothing is waited for.
     #[must_use]
     pub fn timeout(&self) -> Option<Deadline> {
-        if !self.ready.is_empty() {
+        if !self.queues.ready.is_empty() {
             return Some(Deadline {
                 at: self.now,
                 handle: None,

@@ -24,7 +24,7 @@ pub use storage::{Resources, Storage};
 use crate::conn::Conn;
 use crate::easy::Easy;
 use crate::origin::Origins;
-use crate::store::{ConnKind, Deadlines, Handle, Lines, List, POOL, Slots, TransferKind};
+use crate::store::{ConnKind, Deadlines, Handle, Lines, List, OriginId, POOL, Slots, TransferKind};
 use crate::time::Instant;
 use crate::transfer::{Queue, Transfer};
 
@@ -56,10 +56,7 @@ pub struct Multi<'s, E> {
     /// One block for the engine itself: host names and the URLs of redirects.
     scratch: &'s mut [u8],
     config: Config,
-    ready: List<0>,
-    done: List<0>,
-    starved: List<0>,
-    unplaced: List<0>,
+    queues: Queues,
     /// Idle connections, the longest idle first.
     idle: List<POOL>,
     /// Idle connections that something was heard of.
@@ -81,6 +78,36 @@ pub struct Multi<'s, E> {
     now: Instant,
     /// What [`Watch::timer`](crate::platform::Watch::timer) was last told and has not fired since.
     told: Option<Instant>,
+}
+
+/// The lists of transfers that belong to no origin.
+#[derive(Debug, Default)]
+struct Queues {
+    ready: List<0>,
+    done: List<0>,
+    starved: List<0>,
+    unplaced: List<0>,
+}
+
+impl Queues {
+    /// The list that a transfer of this origin is in.
+    fn list<'a>(
+        &'a mut self,
+        origins: &'a mut Origins<'_>,
+        queue: Queue,
+        origin: Option<OriginId>,
+    ) -> Option<&'a mut List<0>> {
+        let of_origin = |origins: &'a mut Origins<'_>| origins.get_mut(origin?);
+        match queue {
+            Queue::Nowhere => None,
+            Queue::Ready => Some(&mut self.ready),
+            Queue::Starved => Some(&mut self.starved),
+            Queue::Unplaced => Some(&mut self.unplaced),
+            Queue::Done => Some(&mut self.done),
+            Queue::Waiting => of_origin(origins).map(|origin| &mut origin.waiting),
+            Queue::Resolving => of_origin(origins).map(|origin| &mut origin.resolving),
+        }
+    }
 }
 
 /// What a step may touch besides the tables.
@@ -125,10 +152,7 @@ impl<'s, E: Easy> Multi<'s, E> {
             lines: Lines::new(lines, block),
             scratch,
             config,
-            ready: List::EMPTY,
-            done: List::EMPTY,
-            starved: List::EMPTY,
-            unplaced: List::EMPTY,
+            queues: Queues::default(),
             idle: List::EMPTY,
             stray: List::EMPTY,
             hungry: List::EMPTY,
@@ -150,26 +174,11 @@ impl<'s, E: Easy> Multi<'s, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        let origin = transfer.origin;
         let queue = core::mem::replace(&mut transfer.queue, Queue::Nowhere);
-        let list = match queue {
-            Queue::Nowhere => return,
-            Queue::Ready => &mut self.ready,
-            Queue::Starved => &mut self.starved,
-            Queue::Unplaced => &mut self.unplaced,
-            Queue::Done => &mut self.done,
-            Queue::Waiting | Queue::Resolving => {
-                let Some(origin) = origin.and_then(|origin| self.origins.get_mut(origin)) else {
-                    return;
-                };
-                if queue == Queue::Waiting {
-                    &mut origin.waiting
-                } else {
-                    &mut origin.resolving
-                }
-            }
-        };
-        list.remove(&mut self.transfers, handle);
+        let origin = transfer.origin;
+        if let Some(list) = self.queues.list(&mut self.origins, queue, origin) {
+            list.remove(&mut self.transfers, handle);
+        }
     }
 
     /// Puts a transfer, which is in no list, at the end of one.
@@ -178,26 +187,11 @@ impl<'s, E: Easy> Multi<'s, E> {
             return;
         };
         debug_assert_eq!(transfer.queue, Queue::Nowhere);
-        let origin = transfer.origin;
         transfer.queue = queue;
-        let list = match queue {
-            Queue::Nowhere => return,
-            Queue::Ready => &mut self.ready,
-            Queue::Starved => &mut self.starved,
-            Queue::Unplaced => &mut self.unplaced,
-            Queue::Done => &mut self.done,
-            Queue::Waiting | Queue::Resolving => {
-                let Some(origin) = origin.and_then(|origin| self.origins.get_mut(origin)) else {
-                    return;
-                };
-                if queue == Queue::Waiting {
-                    &mut origin.waiting
-                } else {
-                    &mut origin.resolving
-                }
-            }
-        };
-        list.push_back(&mut self.transfers, handle);
+        let origin = transfer.origin;
+        if let Some(list) = self.queues.list(&mut self.origins, queue, origin) {
+            list.push_back(&mut self.transfers, handle);
+        }
     }
 
     /// Makes a transfer run at the next opportunity, wherever it waits now.

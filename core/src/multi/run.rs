@@ -76,8 +76,8 @@ impl<E: Easy> Multi<'_, E> {
         self.probe_strays(&mut cx);
         // CONTRACT R51: once, and once more for what became ready meanwhile.
         for _ in 0..2 {
-            for _ in 0..self.ready.len() {
-                let Some(handle) = self.ready.front(&self.transfers) else {
+            for _ in 0..self.queues.ready.len() {
+                let Some(handle) = self.queues.ready.front(&self.transfers) else {
                     break;
                 };
                 self.dequeue(handle);
@@ -91,7 +91,7 @@ impl<E: Easy> Multi<'_, E> {
         );
         Running {
             transfers: self.running,
-            again: !self.ready.is_empty(),
+            again: !self.queues.ready.is_empty(),
         }
     }
 

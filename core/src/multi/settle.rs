@@ -62,7 +62,7 @@ impl<E: Easy> Multi<'_, E> {
 
     /// The time at which there is something to do (CONTRACT R43).
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.ready.is_empty() {
+        if self.queues.ready.is_empty() {
             self.deadlines.first().map(|(at, _)| at)
         } else {
             Some(self.now)
