@@ -173,6 +173,13 @@ impl Sim {
         }
     }
 
+    /// What a connection's peer has been sent and has not used yet. It is used now, which makes room
+    /// for more.
+    pub fn take(&mut self, id: ConnId) -> Vec<u8> {
+        let socket = self.sockets.get_mut(&id);
+        socket.map_or_else(Vec::new, |socket| std::mem::take(&mut socket.inbox))
+    }
+
     /// All events that a level-triggered system would report now.
     pub fn events(&mut self) -> Vec<Event> {
         let now = self.now;

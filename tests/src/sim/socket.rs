@@ -32,7 +32,7 @@ pub(super) struct Socket {
     lent: Vec<u8>,
     end: Option<End>,
     /// What the peer has got and not used.
-    inbox: Vec<u8>,
+    pub(super) inbox: Vec<u8>,
     served: usize,
 }
 

@@ -1,0 +1,223 @@
+//! The laws of `core/src/platform.rs`, on the simulated platform and on epoll.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use muxfer_core::{ConnId, Event};
+use muxfer_linux::{Epoll, EpollOptions};
+use muxfer_tests::laws::{self, Lab};
+use muxfer_tests::sim::{Act, Call, Listen, Sim};
+
+/// How long one `settle` of a real platform lasts at most.
+const SETTLE: Duration = Duration::from_millis(40);
+const SIM_ADDRESS: &str = "10.0.0.1:80";
+
+/// The simulated network: its peer does what the test says, and keeps what it is sent.
+struct SimLab {
+    sim: Sim,
+    last: Option<ConnId>,
+}
+
+impl SimLab {
+    fn new() -> Self {
+        let mut sim = Sim::new(1);
+        sim.listen(SIM_ADDRESS, Listen::Accept(Duration::from_millis(1)));
+        sim.send_window = 300_000;
+        Self { sim, last: None }
+    }
+
+    fn act(&mut self, act: Act) {
+        self.sim.push(self.last.expect("a connection"), vec![act]);
+    }
+}
+
+impl Lab for SimLab {
+    type Platform = Sim;
+
+    fn platform(&mut self) -> &mut Sim {
+        &mut self.sim
+    }
+
+    fn address(&self) -> SocketAddr {
+        SIM_ADDRESS.parse().expect("an address")
+    }
+
+    fn accept(&mut self) {
+        let opened = self.sim.log.iter().rev().find_map(|call| match call {
+            Call::Open(conn, _) => Some(*conn),
+            Call::Socket(..) | Call::Timer(_) | Call::Close(_) => None,
+        });
+        self.last = opened;
+    }
+
+    fn remote_send(&mut self, bytes: &[u8]) {
+        self.act(Act::Send(bytes.to_vec()));
+    }
+
+    fn remote_read(&mut self) -> Vec<u8> {
+        self.sim.take(self.last.expect("a connection"))
+    }
+
+    fn remote_close(&mut self) {
+        self.act(Act::Close);
+    }
+
+    fn remote_reset(&mut self) {
+        self.act(Act::Reset);
+    }
+
+    fn settle(&mut self) -> Vec<Event> {
+        loop {
+            let events = self.sim.events();
+            if !events.is_empty() {
+                return events;
+            }
+            match self.sim.next() {
+                Some(at) => self.sim.now = at,
+                None => return events,
+            }
+        }
+    }
+}
+
+/// epoll, with a socket of the standard library as the far end.
+struct EpollLab {
+    epoll: Epoll,
+    listener: TcpListener,
+    remotes: Vec<Remote>,
+}
+
+struct Remote {
+    stream: TcpStream,
+    /// What the system has not taken yet.
+    outbox: Vec<u8>,
+    closing: bool,
+}
+
+impl Remote {
+    /// Goes on with sending, and with the close that comes after it.
+    fn pump(&mut self) {
+        while !self.outbox.is_empty() {
+            match self.stream.write(&self.outbox) {
+                Ok(n) => drop(self.outbox.drain(..n)),
+                // The next pump goes on, or the law finds bytes missing.
+                Err(_) => return,
+            }
+        }
+        if std::mem::take(&mut self.closing) {
+            self.stream.shutdown(Shutdown::Write).expect("a shutdown");
+        }
+    }
+}
+
+impl EpollLab {
+    fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
+        listener.set_nonblocking(true).expect("a mode");
+        Self {
+            epoll: Epoll::new(&EpollOptions::default()).expect("an epoll instance"),
+            listener,
+            remotes: Vec::new(),
+        }
+    }
+
+    fn remote(&mut self) -> &mut Remote {
+        self.remotes.last_mut().expect("a connection")
+    }
+}
+
+impl Lab for EpollLab {
+    type Platform = Epoll;
+
+    fn platform(&mut self) -> &mut Epoll {
+        &mut self.epoll
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("an address")
+    }
+
+    fn accept(&mut self) {
+        let patience = Instant::now() + Duration::from_secs(5);
+        let stream = loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    assert!(Instant::now() < patience, "nobody connected");
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("accept: {error}"),
+            }
+        };
+        stream.set_nonblocking(true).expect("a mode");
+        self.remotes.push(Remote {
+            stream,
+            outbox: Vec::new(),
+            closing: false,
+        });
+    }
+
+    fn remote_send(&mut self, bytes: &[u8]) {
+        self.remote().outbox.extend_from_slice(bytes);
+        self.remote().pump();
+    }
+
+    fn remote_read(&mut self) -> Vec<u8> {
+        let mut got = Vec::new();
+        // It ends with `WouldBlock`; what came before is in `got`.
+        let _ = self.remote().stream.read_to_end(&mut got);
+        got
+    }
+
+    fn remote_close(&mut self) {
+        self.remote().closing = true;
+        self.remote().pump();
+    }
+
+    fn remote_reset(&mut self) {
+        let remote = self.remotes.pop().expect("a connection");
+        let linger = Some(Duration::ZERO);
+        rustix::net::sockopt::set_socket_linger(&remote.stream, linger).expect("an option");
+    }
+
+    fn settle(&mut self) -> Vec<Event> {
+        self.remotes.iter_mut().for_each(Remote::pump);
+        let events = self.epoll.wait(None, Some(SETTLE)).expect("a wait");
+        events.collect()
+    }
+}
+
+macro_rules! on_each_platform {
+    ($($law:ident)*) => {
+        mod sim {
+            $(#[test] fn $law() { super::laws::$law(&mut super::SimLab::new()); })*
+        }
+
+        mod epoll {
+            $(#[test] fn $law() { super::laws::$law(&mut super::EpollLab::new()); })*
+
+            // The simulator panics where an engine names an id that is not open.
+            #[test]
+            fn law_7_unknown_ids_are_closed() {
+                super::laws::law_7_unknown_ids_are_closed(&mut super::EpollLab::new());
+            }
+        }
+    };
+}
+
+on_each_platform! {
+    law_1_unconsumed_bytes_are_lent_again
+    law_2_other_connections_leave_the_room_alone
+    law_3_an_event_follows_would_block
+    law_4_close_is_final
+    law_5_short_slices_add_up
+    law_6_committed_bytes_are_not_lost
+    the_end_of_the_stream_is_sticky
+    data_comes_before_the_end
+    a_reset_is_reported
+    a_stale_event_never_names_a_successor
+    interest_none_silences
+    fill_honours_at_most
+    a_large_write_is_taken_whole
+}
