@@ -41,6 +41,8 @@ pub enum RequestError {
     Range,
     /// Credentials with control characters, or a user name with a colon.
     Auth,
+    /// More fields than a request may have (256).
+    TooManyFields,
 }
 
 /// What is wrong with a response (RFC 9112): the engine never guesses.
@@ -197,6 +199,7 @@ impl fmt::Display for RequestError {
             }
             Self::Range => "the range is malformed",
             Self::Auth => "the credentials hold characters that can't be sent",
+            Self::TooManyFields => "too many headers",
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
 use crate::transfer::{Flag, Outcome, Queue, State, StateKind, Transfer};
 
+use super::start::outgoing;
 use super::{Cx, Multi};
 
 /// How often a request is sent again because idle connections turn out to be dead (CONTRACT R88).
@@ -49,7 +50,9 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return false;
         };
-        let closes = transfer.easy.options().forbid_reuse || transfer.asks_close();
+        let options = transfer.easy.options();
+        let closes = options.forbid_reuse
+            || outgoing(transfer, &options).is_ok_and(|request| request.asks_close());
         !tainted
             && !closes
             && transfer.exchange.persistent()
@@ -256,17 +259,5 @@ fn rewind<E: Easy>(transfer: &mut Transfer<E>) -> Result<(), Error> {
         Err(Error::Rewind)
     } else {
         Ok(())
-    }
-}
-
-impl<E: Easy> Transfer<E> {
-    /// Did the request itself say `Connection: close`?
-    fn asks_close(&self) -> bool {
-        let fields = self.easy.request().fields;
-        (0..).map_while(|nth| fields.field(nth)).any(|field| {
-            field.name.eq_ignore_ascii_case("connection")
-                && crate::wire::list(field.value.as_bytes())
-                    .any(|option| option.eq_ignore_ascii_case(b"close"))
-        })
     }
 }

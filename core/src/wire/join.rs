@@ -1,71 +1,45 @@
-//! References in `Location` fields, resolved against the URL that was asked for (RFC 3986 §5.2).
+//! Where a redirect leads: a reference joined to the URL that it came from (RFC 3986 §5).
 
-use crate::Error;
-use crate::error::{ResponseError, UrlError};
-
-use super::render::percent;
+use super::authority::Authority;
+use super::render::Render;
 use super::token::trim_ows;
-use super::url::Url;
+use super::url::{Url, is_scheme, known_scheme};
+use crate::error::{Error, ResponseError, UrlError};
+use crate::net::Scheme;
 
-/// Writes a URL from its parts into a buffer of limited length.
-struct Writer<'b> {
-    out: &'b mut [u8],
-    len: usize,
+/// Writes the absolute URL that `location` means, seen from `base`, to the front of `into`; answers
+/// its length. [`Url::parse`] takes it.
+///
+/// Spaces and bytes from 0x80 on become percent escapes. The user information of `location` is
+/// dropped: a peer can't choose credentials. That of `base` is kept if the origin stays the same.
+/// A fragment is inherited if `location` has none (RFC 9110 §10.2.2). The work is linear in the
+/// length of both.
+///
+/// # Errors
+/// [`Error::UnsupportedScheme`] for a scheme other than ours; [`UrlError::TooLong`] if the URL, with
+/// the parts that dot segments remove later, does not fit; [`ResponseError::Location`] if the
+/// outcome is no URL, or if there is a control character in it.
+pub fn join(base: &Url<'_>, location: &[u8], into: &mut [u8]) -> Result<usize, Error> {
+    let location = trim_ows(location);
+    if location.iter().any(u8::is_ascii_control) {
+        return Err(ResponseError::Location.into());
+    }
+    let reference = Reference::split(location);
+    let mut writer = Writer { out: into, len: 0 };
+    write_origin(base, &reference, &mut writer)?;
+    write_path(base, &reference, &mut writer)?;
+    let inherits = reference.authority.is_none() && reference.path.is_empty();
+    let query = match reference.query {
+        None if inherits => base.query.map(str::as_bytes),
+        query => query,
+    };
+    writer.put_part(b"?", query)?;
+    let fragment = reference.fragment.or(base.fragment.map(str::as_bytes));
+    writer.put_part(b"#", fragment)?;
+    writer.finish()
 }
 
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let room = self.len..self.len + bytes.len();
-        let target = self.out.get_mut(room).ok_or(UrlError::TooLong)?;
-        target.copy_from_slice(bytes);
-        self.len += bytes.len();
-        Ok(())
-    }
-
-    /// Spaces and bytes outside of ASCII are encoded, as browsers and libcurl do in redirects.
-    fn put_encoded(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        for byte in bytes {
-            match byte {
-                b'!'..=b'~' => self.put(&[*byte])?,
-                b' ' | 0x80.. => self.put(&percent(*byte))?,
-                0..b' ' | 0x7f => return Err(ResponseError::Location.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// RFC 3986 §5.2.4, on what was written from `start` on.
-    fn remove_dot_segments(&mut self, start: usize) {
-        let (mut read, mut write) = (start, start);
-        while read < self.len {
-            let rest = self.out.get(read + 1..self.len).unwrap_or(&[]);
-            let segment = rest
-                .iter()
-                .position(|byte| *byte == b'/')
-                .unwrap_or(rest.len());
-            let last = segment == rest.len();
-            let name = rest.get(..segment).unwrap_or(&[]);
-            let (dot, dots) = (name == b".", name == b"..");
-            if dots {
-                let before = self.out.get(start..write).unwrap_or(&[]);
-                write = start + before.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-            }
-            if !dot && !dots {
-                self.out.copy_within(read..=read + segment, write);
-                write += segment + 1;
-            } else if last {
-                if let Some(slash) = self.out.get_mut(write) {
-                    *slash = b'/';
-                }
-                write += 1;
-            }
-            read += segment + 1;
-        }
-        self.len = write;
-    }
-}
-
-/// A reference taken apart: what is missing of it comes from the base.
+/// A URL or a part of one (RFC 3986 §4.1), as the peer wrote it.
 struct Reference<'a> {
     scheme: Option<&'a [u8]>,
     authority: Option<&'a [u8]>,
@@ -74,33 +48,21 @@ struct Reference<'a> {
     fragment: Option<&'a [u8]>,
 }
 
-fn split_at_byte(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    match text.iter().position(|byte| *byte == mark) {
-        Some(at) => (text.get(..at).unwrap_or(text), text.get(at + 1..)),
-        None => (text, None),
-    }
-}
-
 impl<'a> Reference<'a> {
-    fn parse(text: &'a [u8]) -> Self {
-        let (text, fragment) = split_at_byte(text, b'#');
-        let (text, query) = split_at_byte(text, b'?');
-        let colon = text.iter().position(|byte| !is_scheme_byte(*byte));
-        let (scheme, rest) = match colon {
-            Some(at) if at > 0 && text.get(at) == Some(&b':') => {
-                (text.get(..at), text.get(at + 1..).unwrap_or(&[]))
-            }
-            Some(_) | None => (None, text),
+    fn split(text: &'a [u8]) -> Self {
+        let (text, fragment) = split_off(text, b'#');
+        let (text, query) = split_off(text, b'?');
+        let (scheme, text) = match split_off(text, b':') {
+            (scheme, Some(rest)) if is_scheme(scheme) => (Some(scheme), rest),
+            _ => (None, text),
         };
-        let (authority, path) = match rest.strip_prefix(b"//") {
+        let (authority, path) = match text.strip_prefix(b"//") {
             Some(rest) => {
-                let slash = rest
-                    .iter()
-                    .position(|byte| *byte == b'/')
-                    .unwrap_or(rest.len());
-                (rest.get(..slash), rest.get(slash..).unwrap_or(&[]))
+                let end = rest.iter().position(|&byte| byte == b'/');
+                let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+                (Some(authority), path)
             }
-            None => (None, rest),
+            None => (None, text),
         };
         Self {
             scheme,
@@ -110,247 +72,452 @@ impl<'a> Reference<'a> {
             fragment,
         }
     }
-}
 
-const fn is_scheme_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
-}
-
-/// Writes the URL that `location` means and answers its length. It is absolute and can be parsed.
-///
-/// User information of the location is dropped; that of the base is kept if the origin is the same.
-///
-/// # Errors
-/// [`ResponseError::Location`] if it makes no URL, [`Error::UnsupportedScheme`],
-/// [`UrlError::TooLong`] if it does not fit.
-pub fn join(base: &Url<'_>, location: &[u8], into: &mut [u8]) -> Result<usize, Error> {
-    let reference = Reference::parse(trim_ows(location));
-    let scheme = reference.scheme.unwrap_or(base.scheme.as_str().as_bytes());
-    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-        return Err(Error::UnsupportedScheme);
-    }
-    if reference.scheme.is_some() && reference.authority.is_none() {
-        return Err(ResponseError::Location.into());
-    }
-    let userinfo = kept_userinfo(base, scheme, reference.authority, into)?;
-    let mut url = Writer { out: into, len: 0 };
-    for byte in scheme {
-        url.put(&[byte.to_ascii_lowercase()])?;
-    }
-    url.put(b"://")?;
-    if let Some(userinfo) = userinfo {
-        url.put(userinfo.as_bytes())?;
-        url.put(b"@")?;
-    }
-    put_host(&mut url, base, reference.authority)?;
-    put_path(&mut url, base, &reference)?;
-    let query = match reference.query {
-        Some(query) => Some(query),
-        None if reference.authority.is_none() && reference.path.is_empty() => {
-            base.query.map(str::as_bytes)
-        }
-        None => None,
-    };
-    // RFC 9110 §10.2.2: a location without a fragment inherits the one of the request.
-    let fragment = reference.fragment.or(base.fragment.map(str::as_bytes));
-    for (mark, part) in [(b"?", query), (b"#", fragment)] {
-        if let Some(part) = part {
-            url.put(mark)?;
-            url.put_encoded(part)?;
+    fn scheme(&self, base: &Url<'_>) -> Result<Scheme, Error> {
+        match self.scheme {
+            Some(name) => known_scheme(name).ok_or(Error::UnsupportedScheme),
+            None => Ok(base.scheme),
         }
     }
-    let len = url.len;
-    let written = into
-        .get(..len)
-        .and_then(|bytes| core::str::from_utf8(bytes).ok());
-    match Url::parse(written.unwrap_or("")) {
-        Ok(_) => Ok(len),
-        Err(_) => Err(ResponseError::Location.into()),
-    }
 }
 
-fn without_userinfo(authority: &[u8]) -> &[u8] {
-    let at = authority
-        .iter()
-        .rposition(|byte| *byte == b'@')
-        .map_or(0, |at| at + 1);
-    authority.get(at..).unwrap_or(&[])
-}
-
-/// The base's user information, if the location leads to the same origin.
-fn kept_userinfo<'a>(
-    base: &Url<'a>,
-    scheme: &[u8],
-    authority: Option<&[u8]>,
-    scratch: &mut [u8],
-) -> Result<Option<&'a str>, Error> {
-    let Some(userinfo) = base.userinfo else {
-        return Ok(None);
+/// Scheme, user information, host and port.
+fn write_origin(
+    base: &Url<'_>,
+    reference: &Reference<'_>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Error> {
+    let scheme = reference.scheme(base)?;
+    let target = match reference.authority {
+        Some(text) => origin(scheme, text).ok_or(ResponseError::Location)?,
+        // `http:path`: RFC 3986 §5.2.2 takes it for a URL without a host.
+        None if reference.scheme.is_some() => return Err(ResponseError::Location.into()),
+        None => *base,
     };
-    let Some(authority) = authority else {
-        return Ok(Some(userinfo));
-    };
-    let mut probe = Writer {
-        out: scratch,
-        len: 0,
-    };
-    for part in [scheme, b"://", without_userinfo(authority)] {
-        probe.put(part)?;
+    writer.put(scheme.as_str().as_bytes())?;
+    writer.put(b"://")?;
+    if let Some(userinfo) = base.userinfo.filter(|_| base.same_origin(&target)) {
+        writer.put(userinfo.as_bytes())?;
+        writer.put(b"@")?;
     }
-    let text = probe.out.get(..probe.len).unwrap_or(&[]);
-    let same = core::str::from_utf8(text)
-        .ok()
-        .and_then(|text| Url::parse(text).ok())
-        .is_some_and(|url| url.same_origin(base));
-    Ok(same.then_some(userinfo))
+    writer.put_with(|render| target.render_host(render))
 }
 
-fn put_host(url: &mut Writer<'_>, base: &Url<'_>, authority: Option<&[u8]>) -> Result<(), Error> {
-    if let Some(authority) = authority {
-        return url.put(without_userinfo(authority));
-    }
-    if base.is_ipv6 {
-        url.put(b"[")?;
-    }
-    url.put(base.host.as_bytes())?;
-    if base.is_ipv6 {
-        url.put(b"]")?;
-    }
-    if base.port != base.scheme.default_port() {
-        url.put(b":")?;
-        url.put(super::number::Digits::decimal(base.port.into()).as_bytes())?;
-    }
-    Ok(())
+/// A URL that holds an origin and nothing else.
+fn origin(scheme: Scheme, authority: &[u8]) -> Option<Url<'_>> {
+    let text = core::str::from_utf8(authority).ok()?;
+    let authority = Authority::parse(text, scheme).ok()?;
+    Some(Url {
+        scheme,
+        userinfo: None,
+        host: authority.host,
+        is_ipv6: authority.is_ipv6,
+        port: authority.port,
+        path: "",
+        query: None,
+        fragment: None,
+    })
 }
 
-/// RFC 3986 §5.2.2 and §5.2.3.
-fn put_path(url: &mut Writer<'_>, base: &Url<'_>, reference: &Reference<'_>) -> Result<(), Error> {
-    let start = url.len;
-    if reference.authority.is_some() || reference.path.starts_with(b"/") {
-        url.put_encoded(reference.path)?;
-    } else if reference.path.is_empty() {
-        return url.put_encoded(base.path.as_bytes());
-    } else {
-        let directory = base
-            .path
-            .rfind('/')
-            .map_or("/", |slash| base.path.get(..=slash).unwrap_or("/"));
-        url.put_encoded(directory.as_bytes())?;
-        url.put_encoded(reference.path)?;
+/// The path after RFC 3986 §5.2.2 and §5.2.3.
+fn write_path(
+    base: &Url<'_>,
+    reference: &Reference<'_>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Error> {
+    let base_path = base.path.as_bytes();
+    let start = writer.len;
+    match reference.path {
+        [] if reference.authority.is_some() => Ok(()),
+        [] => writer.put_escaped(base_path),
+        [b'/', path @ ..] => writer.put_path(start, path),
+        path => {
+            if let [b'/', folder @ ..] = folder(base_path) {
+                writer.put_segments(start, folder)?;
+            }
+            writer.put_path(start, path)
+        }
     }
-    url.remove_dot_segments(start);
-    Ok(())
+}
+
+/// The path up to its last slash, without it.
+fn folder(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte == b'/');
+    &path[..end.unwrap_or(0)]
+}
+
+/// What stands before the first `mark`, and behind it if there is one.
+fn split_off(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|&byte| byte == mark) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+/// Fills a slice from the front, and can take back.
+struct Writer<'o> {
+    out: &'o mut [u8],
+    len: usize,
+}
+
+impl Writer<'_> {
+    fn put_with(&mut self, write: impl FnOnce(&mut Render<'_>)) -> Result<(), Error> {
+        let mut render = Render::new(self.out.get_mut(self.len..).unwrap_or_default(), 0);
+        write(&mut render);
+        if !render.is_complete() {
+            return Err(UrlError::TooLong.into());
+        }
+        self.len += render.written();
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.put_with(|render| render.put(bytes))
+    }
+
+    fn put_escaped(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.put_with(|render| render.put_escaped(bytes, |byte| byte == b' ' || byte >= 0x80))
+    }
+
+    fn put_part(&mut self, mark: &[u8], part: Option<&[u8]>) -> Result<(), Error> {
+        match part {
+            Some(part) => {
+                self.put(mark)?;
+                self.put_escaped(part)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Appends the end of a path that began at `start`. `path` has no slash in front.
+    fn put_path(&mut self, start: usize, path: &[u8]) -> Result<(), Error> {
+        self.put_segments(start, path)?;
+        // A dot segment names a folder.
+        if path == b"." || path == b".." || path.ends_with(b"/.") || path.ends_with(b"/..") {
+            self.put(b"/")?;
+        }
+        Ok(())
+    }
+
+    /// Appends these segments, each behind a slash, and resolves dot segments (RFC 3986 §5.2.4).
+    fn put_segments(&mut self, start: usize, path: &[u8]) -> Result<(), Error> {
+        for segment in path.split(|&byte| byte == b'/') {
+            match segment {
+                b"." => {}
+                b".." => self.drop_segment(start),
+                name => {
+                    self.put(b"/")?;
+                    self.put_escaped(name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_segment(&mut self, start: usize) {
+        let path = &self.out[start..self.len];
+        let end = path.iter().rposition(|&byte| byte == b'/');
+        self.len = start + end.unwrap_or(0);
+    }
+
+    /// The length, if what was written is a URL.
+    fn finish(self) -> Result<usize, Error> {
+        let text = core::str::from_utf8(&self.out[..self.len]);
+        match text.map(Url::parse) {
+            Ok(Ok(_)) => Ok(self.len),
+            Ok(Err(_)) | Err(_) => Err(ResponseError::Location.into()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::string::String;
+    use std::vec::Vec;
 
-    fn joined(base: &str, location: &[u8]) -> Result<std::string::String, Error> {
-        let mut into = [0; 256];
-        let len = join(&Url::parse(base).unwrap(), location, &mut into)?;
-        Ok(core::str::from_utf8(&into[..len]).unwrap().into())
+    const MALFORMED: Error = Error::BadResponse(ResponseError::Location);
+
+    fn join_bytes(base: &str, location: &[u8]) -> Result<String, Error> {
+        let base = Url::parse(base).expect("a good base");
+        let mut out = [0; 500];
+        let n = join(&base, location, &mut out)?;
+        Ok(String::from_utf8(out[..n].to_vec()).expect("UTF-8"))
     }
 
-    #[test]
-    fn rfc_3986_5_4_references_resolve_as_the_table_says() {
-        let table = [
-            ("g", "http://a/b/c/g"),
-            ("./g", "http://a/b/c/g"),
-            ("g/", "http://a/b/c/g/"),
-            ("/g", "http://a/g"),
-            ("//g", "http://g"),
-            ("?y", "http://a/b/c/d;p?y"),
-            ("g?y", "http://a/b/c/g?y"),
-            ("#s", "http://a/b/c/d;p?q#s"),
-            ("g#s", "http://a/b/c/g#s"),
-            ("g?y#s", "http://a/b/c/g?y#s"),
-            (";x", "http://a/b/c/;x"),
-            ("", "http://a/b/c/d;p?q"),
-            (".", "http://a/b/c/"),
-            ("./", "http://a/b/c/"),
-            ("..", "http://a/b/"),
-            ("../", "http://a/b/"),
-            ("../g", "http://a/b/g"),
-            ("../..", "http://a/"),
-            ("../../g", "http://a/g"),
-            ("../../../g", "http://a/g"),
-            ("/./g", "http://a/g"),
-            ("/../g", "http://a/g"),
-            ("g.", "http://a/b/c/g."),
-            ("..g", "http://a/b/c/..g"),
-            ("./../g", "http://a/b/g"),
-            ("./g/.", "http://a/b/c/g/"),
-            ("g/./h", "http://a/b/c/g/h"),
-            ("g/../h", "http://a/b/c/h"),
-            ("g?y/../x", "http://a/b/c/g?y/../x"),
-        ];
+    fn joined(base: &str, location: &str) -> Result<String, Error> {
+        join_bytes(base, location.as_bytes())
+    }
+
+    fn check(base: &str, table: &[(&str, &str)]) {
         for (location, expected) in table {
-            let url = joined("http://a/b/c/d;p?q", location.as_bytes());
-            assert_eq!(url.as_deref(), Ok(expected), "{location}");
+            let found = joined(base, location);
+            assert_eq!(found.as_deref(), Ok(*expected), "{location:?}");
         }
     }
 
     #[test]
-    fn fragments_are_inherited_and_bytes_encoded() {
-        assert_eq!(
-            joined("http://a/x#f", b" /y z\xff ").as_deref(),
-            Ok("http://a/y%20z%FF#f")
+    fn the_examples_of_rfc_3986_come_out() {
+        check(
+            "http://a/b/c/d;p?q",
+            &[
+                ("g", "http://a/b/c/g"),
+                ("./g", "http://a/b/c/g"),
+                ("g/", "http://a/b/c/g/"),
+                ("/g", "http://a/g"),
+                ("//g", "http://g"),
+                ("?y", "http://a/b/c/d;p?y"),
+                ("g?y", "http://a/b/c/g?y"),
+                ("#s", "http://a/b/c/d;p?q#s"),
+                ("g#s", "http://a/b/c/g#s"),
+                ("g?y#s", "http://a/b/c/g?y#s"),
+                (";x", "http://a/b/c/;x"),
+                ("g;x", "http://a/b/c/g;x"),
+                ("g;x?y#s", "http://a/b/c/g;x?y#s"),
+                ("", "http://a/b/c/d;p?q"),
+                (".", "http://a/b/c/"),
+                ("./", "http://a/b/c/"),
+                ("..", "http://a/b/"),
+                ("../", "http://a/b/"),
+                ("../g", "http://a/b/g"),
+                ("../..", "http://a/"),
+                ("../../", "http://a/"),
+                ("../../g", "http://a/g"),
+                ("../../../g", "http://a/g"),
+                ("../../../../g", "http://a/g"),
+                ("/./g", "http://a/g"),
+                ("/../g", "http://a/g"),
+                ("g.", "http://a/b/c/g."),
+                (".g", "http://a/b/c/.g"),
+                ("g..", "http://a/b/c/g.."),
+                ("..g", "http://a/b/c/..g"),
+                ("./../g", "http://a/b/g"),
+                ("./g/.", "http://a/b/c/g/"),
+                ("g/./h", "http://a/b/c/g/h"),
+                ("g/../h", "http://a/b/c/h"),
+                ("g;x=1/./y", "http://a/b/c/g;x=1/y"),
+                ("g;x=1/../y", "http://a/b/c/y"),
+                ("g?y/./x", "http://a/b/c/g?y/./x"),
+                ("g?y/../x", "http://a/b/c/g?y/../x"),
+                ("g#s/./x", "http://a/b/c/g#s/./x"),
+                ("g#s/../x", "http://a/b/c/g#s/../x"),
+            ],
         );
         assert_eq!(
-            joined("http://a:81/x", b"y").as_deref(),
-            Ok("http://a:81/y")
+            joined("http://a/b/c/d;p?q", "g:h"),
+            Err(Error::UnsupportedScheme)
         );
-        assert_eq!(
-            joined("http://[::1]/x", b"y").as_deref(),
-            Ok("http://[::1]/y")
+        assert_eq!(joined("http://a/b/c/d;p?q", "http:g"), Err(MALFORMED));
+    }
+
+    #[test]
+    fn a_base_without_a_path_has_the_root() {
+        check(
+            "http://a?q",
+            &[
+                ("g", "http://a/g"),
+                ("..", "http://a/"),
+                ("?y", "http://a?y"),
+                ("", "http://a?q"),
+                ("./1:b", "http://a/1:b"),
+                ("1:b", "http://a/1:b"),
+            ],
+        );
+        check(
+            "http://a//b/c",
+            &[("../d", "http://a//d"), ("../../d", "http://a/d")],
+        );
+        check(
+            "http://a//b",
+            &[("d", "http://a//d"), ("//c//d/..", "http://c//")],
         );
     }
 
     #[test]
-    fn userinfo_goes_to_the_same_origin_only_and_never_comes_from_a_peer() {
-        let base = "http://u:p@a/x";
-        for (location, expected) in [
-            ("/y", "http://u:p@a/y"),
-            ("http://A:80/y", "http://u:p@A:80/y"),
-            ("http://b/y", "http://b/y"),
-            ("https://a/y", "https://a/y"),
-            ("http://a:81/y", "http://a:81/y"),
-            ("http://x:y@b/", "http://b/"),
+    fn dot_segments_of_the_base_are_resolved_too() {
+        check(
+            "http://a/x/../b",
+            &[("g", "http://a/g"), ("../g", "http://a/g")],
+        );
+        check(
+            "http://a/x/./b",
+            &[("g", "http://a/x/g"), ("..", "http://a/")],
+        );
+        check(
+            "http://a/../b",
+            &[("g", "http://a/g"), ("?y", "http://a/../b?y")],
+        );
+    }
+
+    #[test]
+    fn checklist_22_absolute_and_network_path_forms_change_the_origin() {
+        check(
+            "https://a:8443/b",
+            &[
+                ("http://c/d/../e?f", "http://c/e?f"),
+                ("HTTP://C:80", "http://c"),
+                ("//c:8443/d", "https://c:8443/d"),
+                ("//c:443", "https://c"),
+                ("http://[2001:DB8::1]:81/x", "http://[2001:db8::1]:81/x"),
+                ("//c?d", "https://c?d"),
+                ("  /x\t", "https://a:8443/x"),
+            ],
+        );
+    }
+
+    #[test]
+    fn checklist_22_another_scheme_is_not_followed() {
+        for location in [
+            "file:///etc/passwd",
+            "FILE:///etc/passwd",
+            "ftp://a/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "mailto:a@b",
+            "gopher://a",
         ] {
-            assert_eq!(joined(base, location.as_bytes()).as_deref(), Ok(expected));
+            let found = joined("http://a/b", location);
+            assert_eq!(found, Err(Error::UnsupportedScheme), "{location:?}");
         }
     }
 
     #[test]
-    fn d22_what_makes_no_http_url_is_an_error() {
-        assert_eq!(
-            joined("http://a/", b"file:///etc/passwd"),
-            Err(Error::UnsupportedScheme)
+    fn checklist_22_a_fragment_is_inherited_unless_there_is_a_new_one() {
+        check(
+            "http://a/b#f",
+            &[
+                ("/c", "http://a/c#f"),
+                ("http://d/", "http://d/#f"),
+                ("", "http://a/b#f"),
+                ("/c#g", "http://a/c#g"),
+                ("/c#", "http://a/c#"),
+            ],
         );
-        assert_eq!(
-            joined("http://a/", b"ftp://b/"),
-            Err(Error::UnsupportedScheme)
+    }
+
+    #[test]
+    fn checklist_5_user_information_stays_with_its_origin() {
+        check(
+            "http://u:p@a/b",
+            &[
+                ("/c", "http://u:p@a/c"),
+                ("", "http://u:p@a/b"),
+                ("//A:80/c", "http://u:p@a/c"),
+                ("http://v:w@a/c", "http://u:p@a/c"),
+                ("http://v:w@d/c", "http://d/c"),
+                ("//a:81/c", "http://a:81/c"),
+                ("https://a/c", "https://a/c"),
+                ("https://a:80/c", "https://a:80/c"),
+                ("//a./c", "http://a./c"),
+            ],
         );
-        for bad in [
-            &b"http:b"[..],
-            b"http://",
-            b"//b:0/",
-            b"/\x01",
-            b"//b\\c/",
-            b"http:///x",
+        check("http://a/b", &[("http://v:w@a/c", "http://a/c")]);
+    }
+
+    #[test]
+    fn spaces_and_bytes_that_are_not_ascii_become_escapes() {
+        check(
+            "http://a/\u{e4}/b?\u{e4}",
+            &[
+                ("c d?e f#g h", "http://a/%C3%A4/c%20d?e%20f#g%20h"),
+                ("", "http://a/%C3%A4/b?%C3%A4"),
+                ("/%20%zz", "http://a/%20%zz"),
+            ],
+        );
+        let found = join_bytes("http://a/", b"/\xff\xe4?\x80");
+        assert_eq!(found.as_deref(), Ok("http://a/%FF%E4?%80"));
+    }
+
+    #[test]
+    fn checklist_12_a_control_character_is_refused() {
+        for byte in (0..b' ').chain([0x7f]) {
+            let found = join_bytes("http://a/", &[b'/', byte, b'b']);
+            assert_eq!(found, Err(MALFORMED), "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn checklist_21_a_host_that_readers_may_see_differently_is_refused() {
+        for location in [
+            "http://",
+            "http:///x",
+            "//",
+            "///x",
+            "http:/x",
+            "http:x",
+            "http://b c/",
+            "http://b\\@c/",
+            "http://b@c@d/",
+            "http://b%2fc/",
+            "http://b%00/",
+            "http://b:0/",
+            "http://b:65536/",
+            "http://127.1/",
+            "http://[::1%25lo]/",
+            "//b\u{f6}c/",
         ] {
             assert_eq!(
-                joined("http://a/", bad),
-                Err(ResponseError::Location.into()),
-                "{bad:?}"
+                joined("http://a/", location),
+                Err(MALFORMED),
+                "{location:?}"
             );
         }
-        let mut small = [0; 16];
-        let base = Url::parse("http://a/").unwrap();
-        assert_eq!(
-            join(&base, b"/0123456789", &mut small),
-            Err(UrlError::TooLong.into())
+        assert_eq!(join_bytes("http://a/", b"//b\xff/"), Err(MALFORMED));
+        check(
+            "http://a/b",
+            &[
+                ("/\\evil.example", "http://a/\\evil.example"),
+                ("\\\\evil.example", "http://a/\\\\evil.example"),
+                ("http://c#@evil.example/", "http://c#@evil.example/"),
+                ("/.//evil.example", "http://a//evil.example"),
+            ],
         );
+    }
+
+    #[test]
+    fn a_url_that_does_not_fit_is_too_long() {
+        let base = Url::parse("http://a/b").expect("good");
+        let expected = b"http://a/cd?e#f";
+        for room in 0..expected.len() {
+            let mut out = [0; 15];
+            let found = join(&base, b"cd?e#f", &mut out[..room]);
+            assert_eq!(found, Err(UrlError::TooLong.into()));
+        }
+        let mut out = [0; 15];
+        assert_eq!(join(&base, b"cd?e#f", &mut out), Ok(15));
+        assert_eq!(&out, expected);
+    }
+
+    #[test]
+    fn whatever_the_location_the_outcome_is_a_url_or_an_error() {
+        let mut seed = 0x1234_5678_9abc_def1_u64;
+        let mut random = move |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed >> 33).expect("31 bits") % below
+        };
+        let parts: [&[u8]; 20] = [
+            b"http:", b"//", b"/", b".", b"..", b"../", b"./", b"?", b"#", b"a", b"b.c", b":",
+            b"@", b"\\", b"%2e", b" ", b"\xff", b"[::1]", b"81", b"x=y",
+        ];
+        let bases = ["http://u:p@a/b/c?d#e", "https://a", "http://[::1]:81/x//y/"];
+        for _ in 0..20_000 {
+            let mut location = Vec::new();
+            for _ in 0..random(10) {
+                location.extend_from_slice(parts[random(parts.len())]);
+            }
+            let base = bases[random(bases.len())];
+            let Ok(text) = join_bytes(base, &location) else {
+                continue;
+            };
+            let url = Url::parse(&text).expect("join answers URLs");
+            let same = url.same_origin(&Url::parse(base).expect("good"));
+            assert!(same || url.userinfo.is_none(), "{text:?}");
+            let again = joined(&text, "").expect("itself");
+            assert_eq!(again, text);
+        }
     }
 }

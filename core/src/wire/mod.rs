@@ -1,10 +1,12 @@
 //! HTTP/1.1 and URLs as bytes (RFC 9110, 9112, 3986): no state over calls.
 
+mod authority;
 mod chunk;
 mod field;
 mod join;
 mod line;
 mod number;
+mod percent;
 mod range;
 mod render;
 mod status;
@@ -16,8 +18,9 @@ pub use field::parse_field;
 pub use join::join;
 pub use line::{check_line, find_line};
 pub use number::{Digits, decimal};
+pub use percent::Decoded;
 pub use range::{ContentRange, ContentRangeValue, is_range_spec};
 pub use render::Render;
 pub use status::Status;
 pub use token::{is_field_value, is_token, list};
-pub use url::{Decoded, Url};
+pub use url::Url;

@@ -1,118 +1,221 @@
-//! A writer that can be stopped anywhere and resumed by its offset: what it writes is never stored.
+//! A writer that can go on where it stopped.
 
 use super::number::Digits;
 
-/// Writes a text of any length into a window: bytes before `skip` are dropped, those behind the
-/// window only counted.
+/// Writes the part of a text that fits, from an offset on.
+///
+/// A text that is too long for the room there is gets rendered again, with the offset that was
+/// reached, and is never stored. All bytes before the offset are dropped, then the room is filled,
+/// then bytes are only counted. The text is complete when the offset and [`Render::written`] add up
+/// to [`Render::total`].
 #[derive(Debug)]
 pub struct Render<'o> {
     out: &'o mut [u8],
     skip: usize,
-    written: usize,
     total: usize,
 }
 
 impl<'o> Render<'o> {
-    /// A writer of what follows the first `skip` bytes.
+    /// Renders into `out` what stands behind the first `skip` bytes.
     #[must_use]
     pub const fn new(out: &'o mut [u8], skip: usize) -> Self {
         Self {
             out,
             skip,
-            written: 0,
             total: 0,
         }
     }
 
-    /// How many bytes of the window are written.
+    /// How many bytes of the room are filled.
     #[must_use]
-    pub const fn written(&self) -> usize {
-        self.written
+    pub fn written(&self) -> usize {
+        self.total.saturating_sub(self.skip).min(self.out.len())
     }
 
-    /// How long the whole text is. It is written to its end when `skip` and `written` add up to it.
+    /// How long the whole text is so far, with what was dropped and what did not fit.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
     }
 
-    /// Writes bytes.
-    pub fn put(&mut self, bytes: &[u8]) {
-        let start = self.skip.saturating_sub(self.total).min(bytes.len());
-        self.total += bytes.len();
-        let wanted = bytes.get(start..).unwrap_or(&[]);
-        let room = self.out.get_mut(self.written..).unwrap_or(&mut []);
-        let n = wanted.len().min(room.len());
-        if let (Some(target), Some(source)) = (room.get_mut(..n), wanted.get(..n)) {
-            target.copy_from_slice(source);
-        }
-        self.written += n;
+    /// Has everything up to here been written, now or in former calls?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.skip.saturating_add(self.written()) >= self.total
     }
 
-    /// Writes a number in decimal.
+    /// Appends these bytes.
+    pub fn put(&mut self, bytes: &[u8]) {
+        let dropped = self.skip.saturating_sub(self.total);
+        let kept = bytes.get(dropped..).unwrap_or(&[]);
+        let written = self.written();
+        let room = self.out.get_mut(written..).unwrap_or_default();
+        let n = kept.len().min(room.len());
+        room[..n].copy_from_slice(&kept[..n]);
+        self.total = self.total.saturating_add(bytes.len());
+    }
+
+    /// Appends these bytes with ASCII letters in lower case.
+    pub fn put_lower(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.put(&[byte.to_ascii_lowercase()]);
+        }
+    }
+
+    /// Appends the number in base 10.
     pub fn put_decimal(&mut self, number: u64) {
         self.put(Digits::decimal(number).as_bytes());
     }
 
-    /// Writes bytes in base64 with padding (RFC 4648 §4).
+    /// Appends the number in base 16, lower case.
+    pub fn put_hex(&mut self, number: u64) {
+        self.put(Digits::hex(number).as_bytes());
+    }
+
+    /// Appends the bytes in base 64 with padding (RFC 4648 §4).
     pub fn put_base64(&mut self, mut bytes: impl Iterator<Item = u8>) {
-        const ALPHABET: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         while let Some(first) = bytes.next() {
-            let (second, third) = (bytes.next(), bytes.next());
-            let word = u32::from_be_bytes([0, first, second.unwrap_or(0), third.unwrap_or(0)]);
-            let digit = |shift: u32| ALPHABET[(word >> shift) as usize & 63];
-            let third_digit = if second.is_some() { digit(6) } else { b'=' };
-            let fourth_digit = if third.is_some() { digit(0) } else { b'=' };
-            self.put(&[digit(18), digit(12), third_digit, fourth_digit]);
+            let second = bytes.next();
+            let third = second.and_then(|_| bytes.next());
+            self.put(&base64_group(first, second, third));
         }
     }
 
-    /// Writes bytes, those outside of ASCII percent-encoded (RFC 3986 §2.1).
+    /// Appends the bytes; those from 0x80 on as `%XX` (RFC 3986 §2.1), all others as they are.
     pub fn put_percent(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunk_by(|one, other| one.is_ascii() == other.is_ascii()) {
-            match piece.first() {
-                Some(first) if !first.is_ascii() => piece.iter().for_each(|byte| {
-                    self.put(&percent(*byte));
-                }),
-                Some(_) | None => self.put(piece),
-            }
+        self.put_escaped(bytes, |byte| byte >= 0x80);
+    }
+
+    /// Appends the bytes; those that `escape` names as `%XX` (RFC 3986 §2.1).
+    pub fn put_escaped(&mut self, bytes: &[u8], escape: impl Fn(u8) -> bool) {
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|&byte| escape(byte)) {
+            self.put(&rest[..at]);
+            self.put(&percent_escape(rest[at]));
+            rest = &rest[at + 1..];
         }
+        self.put(rest);
     }
 }
 
-/// A byte as a percent escape.
-#[must_use]
-pub(super) const fn percent(byte: u8) -> [u8; 3] {
+fn percent_escape(byte: u8) -> [u8; 3] {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    [b'%', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]]
+    [
+        b'%',
+        HEX[usize::from(byte >> 4)],
+        HEX[usize::from(byte & 15)],
+    ]
+}
+
+fn base64_group(first: u8, second: Option<u8>, third: Option<u8>) -> [u8; 4] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |value: u8| ALPHABET[usize::from(value & 63)];
+    let (b, c) = (second.unwrap_or(0), third.unwrap_or(0));
+    [
+        letter(first >> 2),
+        letter(first << 4 | b >> 4),
+        second.map_or(b'=', |_| letter(b << 2 | c >> 6)),
+        third.map_or(b'=', |_| letter(c)),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    extern crate std;
 
-    fn text(render: &mut Render<'_>) {
-        render.put(b"GET ");
-        render.put_percent("/h\u{e9}llo".as_bytes());
-        for word in [&b"f"[..], b"fo", b"foo", b""] {
-            render.put_base64(word.iter().copied());
-        }
-        render.put_decimal(1234);
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn whole(write: impl Fn(&mut Render<'_>)) -> Vec<u8> {
+        let mut out = vec![0; 1000];
+        let mut render = Render::new(&mut out, 0);
+        write(&mut render);
+        assert!(render.is_complete());
+        assert_eq!(render.total(), render.written());
+        let n = render.written();
+        out.truncate(n);
+        out
+    }
+
+    fn base64(text: &str) -> Vec<u8> {
+        whole(|render| render.put_base64(text.bytes()))
     }
 
     #[test]
-    fn any_window_by_offset_gives_the_same_bytes() {
-        let whole = b"GET /h%C3%A9lloZg==Zm8=Zm9v1234";
-        for size in 1..=whole.len() + 1 {
-            let (mut sent, mut offset) = ([0; 64], 0);
-            while offset < whole.len() {
-                let mut render = Render::new(&mut sent[offset..offset + size], offset);
-                text(&mut render);
-                assert_eq!(render.total(), whole.len());
-                offset += render.written();
-            }
-            assert_eq!(&sent[..offset], whole, "windows of {size}");
+    fn base64_is_that_of_rfc_4648() {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+            ("Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ] {
+            assert_eq!(base64(text), expected.as_bytes(), "{text:?}");
         }
+        let high = whole(|render| render.put_base64([0xfb, 0xff, 0xfe].into_iter()));
+        assert_eq!(high, b"+//+");
+    }
+
+    #[test]
+    fn only_bytes_that_are_not_ascii_become_percent_escapes() {
+        let text = whole(|render| render.put_percent("/\u{f6}%zz {}\u{20ac}".as_bytes()));
+        assert_eq!(text, b"/%C3%B6%zz {}%E2%82%AC");
+    }
+
+    #[test]
+    fn letters_become_lower_case_and_numbers_digits() {
+        let text = whole(|render| {
+            render.put_lower(b"A-z0\xc4");
+            render.put_decimal(1024);
+            render.put_hex(1023);
+        });
+        assert_eq!(text, b"a-z0\xc410243ff");
+    }
+
+    #[test]
+    fn windows_of_any_size_give_the_same_bytes_as_the_whole() {
+        let write = |render: &mut Render<'_>| {
+            render.put(b"GET /");
+            render.put_percent("a\u{e4}b\u{20ac}".as_bytes());
+            render.put(b"");
+            render.put_decimal(1_234_567);
+            render.put_base64(b"Aladdin:open sesame".iter().copied());
+            render.put_lower(b"HOST");
+        };
+        let expected = whole(write);
+        for window in 1..=expected.len() + 1 {
+            let mut text = Vec::new();
+            loop {
+                let mut out = vec![b'?'; window];
+                let mut render = Render::new(&mut out, text.len());
+                write(&mut render);
+                assert_eq!(render.total(), expected.len());
+                let (n, complete) = (render.written(), render.is_complete());
+                text.extend_from_slice(&out[..n]);
+                assert!(out[n..].iter().all(|&byte| byte == b'?'));
+                assert_eq!(complete, text.len() == expected.len());
+                if complete {
+                    break;
+                }
+                assert_eq!(n, window);
+            }
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn an_offset_behind_the_end_writes_nothing() {
+        let mut out = [b'?'; 4];
+        let mut render = Render::new(&mut out, 100);
+        render.put(b"abc");
+        assert_eq!((render.written(), render.total()), (0, 3));
+        let mut render = Render::new(&mut [], 0);
+        render.put(b"abc");
+        assert_eq!((render.written(), render.total()), (0, 3));
+        assert!(!render.is_complete());
     }
 }
