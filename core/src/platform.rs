@@ -5,7 +5,8 @@
 //!
 //! # The laws of a transport
 //! 1. What was lent by [`Transport::fill`] and not consumed is lent again, first and unchanged.
-//! 2. Between [`Transport::reserve`] and [`Transport::commit`] no other call names that connection.
+//! 2. Between [`Transport::reserve`] and [`Transport::commit`] no other call names that connection,
+//!    and nothing is reserved for another.
 //! 3. After [`Stall::WouldBlock`](crate::net::Stall) an event follows once the call can go on, as
 //!    long as the direction is watched.
 //! 4. [`Transport::close`] is final: no event of that id is reported afterwards, even if the system
