@@ -199,15 +199,11 @@ fn wrong_usage_is_2_and_nothing_is_sent() {
         &["-H", "A: b\r\nC: d", &url],
         &["-H", "no colon", &url],
         &["--max-connections", "0", &url],
-        &["--from", "missing"],
-        &["--from", "."],
         &["-m", "-1", &url],
         &["-C", "x", &url],
         &["-C", "1", "-r", "1-", &url],
         &["-d", "a", "-T", "list", &url],
         &["-C", "1", "-T", "list", &url],
-        &["-d", "@missing", &url],
-        &["-D", "missing/headers", &url],
         &["--resolve", "nonsense", &url],
         &["--limit-rate", "1X", &url],
     ] {
@@ -216,6 +212,39 @@ fn wrong_usage_is_2_and_nothing_is_sent() {
         assert_ne!(ran.stderr, "", "{words:?}");
     }
     assert_eq!(server.requests(), []);
+}
+
+#[test]
+fn a_file_that_cant_be_read_is_26_and_nothing_is_sent() {
+    let server = Server::start(|_| ok(""));
+    let url = server.url("/");
+    let folder = Folder::new();
+    for words in [
+        &["--from", "missing"][..],
+        &["--from", "."],
+        &["-d", "@missing", &url],
+        &["-H", "@missing", &url],
+    ] {
+        let ran = folder.run(words).failure(26);
+        assert!(ran.stderr.contains("can't read"), "{}", ran.stderr);
+    }
+    assert_eq!(server.requests(), []);
+}
+
+#[test]
+fn a_header_file_that_cant_be_written_is_23() {
+    let server = Server::start(|_| ok(""));
+    let url = server.url("/");
+    let folder = Folder::new();
+    folder.run(&["-D", "missing/headers", &url]).failure(23);
+    assert_eq!(server.requests(), []);
+    let ran = folder.run(&["-D", "/dev/full", &url]).failure(23);
+    assert!(
+        ran.stderr.contains("No space left on device"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("/dev/full"), "{}", ran.stderr);
 }
 
 #[test]

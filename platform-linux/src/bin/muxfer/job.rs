@@ -1,6 +1,6 @@
 //! One transfer: the easy handle of this program.
 
-use std::cell::RefCell;
+use std::fs::File;
 use std::io::Write;
 use std::rc::Rc;
 
@@ -9,15 +9,21 @@ use muxfer_core::easy::{
     Auth, Body, Flow, Follow, Given, Head, Options, Range, Request, Status, Taken, Trace,
 };
 
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::upload::Upload;
-use crate::verbose;
+use crate::verbose::Verbose;
 
 /// Where headers go that `-D` asks for; shared by all transfers.
-pub(crate) type HeaderDump = Rc<RefCell<dyn Write>>;
+#[derive(Debug)]
+pub(crate) struct HeaderDump {
+    pub(crate) name: String,
+    pub(crate) file: File,
+}
 
 /// One transfer.
+#[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) settings: Rc<Settings>,
     /// The present URL.
@@ -29,40 +35,50 @@ pub(crate) struct Job {
     pub(crate) resume: u64,
     /// The status of the present response.
     pub(crate) code: u16,
-    pub(crate) dump: Option<HeaderDump>,
-    /// The part of a request's line that `-v` has not printed yet.
-    pub(crate) unprinted: Vec<u8>,
-    /// What the system said when something could not be written.
-    pub(crate) trouble: Option<String>,
+    pub(crate) dump: Option<Rc<HeaderDump>>,
+    pub(crate) verbose: Verbose,
+    /// The response head as far as it has come, if somebody wants it. It is written as one piece,
+    /// so that the heads of several transfers do not mix.
+    pub(crate) head: Vec<u8>,
+    /// What the system said when something could not be read or written.
+    pub(crate) trouble: Option<Failure>,
 }
 
 impl Job {
-    /// Writes a piece of a head to wherever heads are wanted.
-    fn head_text(&mut self, text: &[u8]) -> Flow {
+    fn wants_heads(&self) -> bool {
+        self.dump.is_some() || self.settings.include
+    }
+
+    /// Writes the lines of a head to wherever heads are wanted.
+    fn write_head(&mut self) -> Flow {
+        let head = std::mem::take(&mut self.head);
         if let Some(dump) = &self.dump
-            && let Err(error) = dump.borrow_mut().write_all(text)
+            && let Err(error) = (&dump.file).write_all(&head)
         {
-            self.trouble = Some(format!("headers: {error}"));
+            self.trouble = Some(Failure::writing(&dump.name, &error));
             return Flow::Abort;
         }
-        if self.settings.include && !self.store(text) {
+        if self.settings.include && !self.store(&head) {
             return Flow::Abort;
         }
         Flow::Continue
+    }
+
+    fn push_field(&mut self, name: &str, value: &[u8]) {
+        self.head.extend_from_slice(name.as_bytes());
+        self.head.extend_from_slice(b": ");
+        self.head.extend_from_slice(value);
+        self.head.extend_from_slice(b"\r\n");
     }
 
     fn store(&mut self, bytes: &[u8]) -> bool {
         match self.output.write(bytes) {
             Ok(()) => true,
             Err(error) => {
-                self.trouble = Some(format!("{}: {error}", self.output.name()));
+                self.trouble = Some(Failure::writing(&self.output.name(), &error));
                 false
             }
         }
-    }
-
-    fn wants_heads(&self) -> bool {
-        self.dump.is_some() || self.settings.include
     }
 }
 
@@ -105,36 +121,36 @@ impl Easy for Job {
     fn on_status(&mut self, status: &Status<'_>) -> Flow {
         self.code = status.code;
         if self.settings.verbose {
-            verbose::status(status);
+            Verbose::status(status);
         }
-        if !self.wants_heads() {
-            return Flow::Continue;
+        if self.wants_heads() {
+            let start = format!("HTTP/1.{} {} ", status.minor, status.code);
+            self.head.extend_from_slice(start.as_bytes());
+            self.head.extend_from_slice(status.reason);
+            self.head.extend_from_slice(b"\r\n");
         }
-        let mut line = format!("HTTP/1.{} {} ", status.minor, status.code).into_bytes();
-        line.extend_from_slice(status.reason);
-        line.extend_from_slice(b"\r\n");
-        self.head_text(&line)
+        Flow::Continue
     }
 
     fn on_field(&mut self, name: &str, value: &[u8]) -> Flow {
         if self.settings.verbose {
-            verbose::field(name, value);
+            Verbose::field(name, value);
+        }
+        if self.wants_heads() {
+            self.push_field(name, value);
+        }
+        Flow::Continue
+    }
+
+    fn on_head(&mut self, _head: &Head) -> Flow {
+        if self.settings.verbose {
+            Verbose::head();
         }
         if !self.wants_heads() {
             return Flow::Continue;
         }
-        let mut line = format!("{name}: ").into_bytes();
-        line.extend_from_slice(value);
-        line.extend_from_slice(b"\r\n");
-        self.head_text(&line)
-    }
-
-    fn on_head(&mut self, _head: &Head) -> Flow {
-        if self.wants_heads() {
-            self.head_text(b"\r\n")
-        } else {
-            Flow::Continue
-        }
+        self.head.extend_from_slice(b"\r\n");
+        self.write_head()
     }
 
     fn on_body(&mut self, bytes: &[u8]) -> Taken {
@@ -145,10 +161,27 @@ impl Easy for Job {
         }
     }
 
+    /// As in curl a trailer follows the body wherever the head went before it.
+    fn on_trailer(&mut self, name: &str, value: &[u8]) -> Flow {
+        if self.settings.verbose {
+            Verbose::field(name, value);
+        }
+        if !self.wants_heads() {
+            return Flow::Continue;
+        }
+        self.push_field(name, value);
+        self.write_head()
+    }
+
     fn read_body(&mut self, into: &mut [u8]) -> Given {
-        self.upload
-            .as_mut()
-            .map_or(Given::End, |upload| upload.read(into))
+        let Some(upload) = &mut self.upload else {
+            return Given::End;
+        };
+        upload.read(into).unwrap_or_else(|error| {
+            let why = format!("can't read what is to be uploaded: {error}");
+            self.trouble = Some(Failure::new(Failure::READ, why));
+            Given::Abort
+        })
     }
 
     fn on_redirect(&mut self, url: &str) -> Follow {
@@ -162,7 +195,7 @@ impl Easy for Job {
 
     fn on_trace(&mut self, trace: Trace<'_>) {
         if self.settings.verbose {
-            verbose::trace(&trace, &mut self.unprinted);
+            self.verbose.trace(&trace);
         }
     }
 }

@@ -8,128 +8,180 @@ use std::thread;
 
 use muxfer_linux::Waker;
 
+use crate::args::is_dash;
+use crate::failure::Failure;
+
 /// How many lines are read ahead. The reader waits while that many are not started.
 const READ_AHEAD: usize = 1024;
-/// The longest line.
+/// The longest line, its line end included.
 const MAX_LINE: u64 = 8 * 1024;
 
-/// What the list gives next.
+/// What comes next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A URL.
-    Url(String),
-    /// A line that is none, and why.
-    Bad(String),
+    /// The nth URL of the command line.
+    Argument(usize, String),
+    /// A line of the list.
+    Line(String),
+    /// A line that is none, or a list that can't be read any further.
+    Bad(Failure),
     /// Nothing yet.
     NotYet,
     /// Nothing more.
     End,
 }
 
+type Item = Result<String, Failure>;
+
 /// The URLs of a run.
 #[derive(Debug)]
 pub(crate) struct Source {
-    urls: std::vec::IntoIter<String>,
-    lines: Option<Receiver<Result<String, String>>>,
-    /// One that found no place, to be tried again.
-    back: Option<String>,
+    urls: std::iter::Enumerate<std::vec::IntoIter<String>>,
+    lines: Option<Receiver<Item>>,
 }
 
 impl Source {
-    pub(crate) fn new(urls: Vec<String>, from: Option<&Path>, waker: &Waker) -> io::Result<Self> {
-        let lines = from
-            .map(|path| read_in_background(path, waker.clone()))
-            .transpose()?;
+    /// The waker is woken when there are lines after there were none.
+    ///
+    /// # Errors
+    /// The list can't be opened.
+    pub(crate) fn new(
+        urls: Vec<String>,
+        from: Option<&Path>,
+        waker: &Waker,
+    ) -> Result<Self, Failure> {
+        let lines = from.map(|path| {
+            read_in_background(path, waker.clone()).map_err(|error| Failure::reading(path, &error))
+        });
         Ok(Self {
-            urls: urls.into_iter(),
-            lines,
-            back: None,
+            urls: urls.into_iter().enumerate(),
+            lines: lines.transpose()?,
         })
     }
 
     pub(crate) fn next(&mut self) -> Next {
-        if let Some(url) = self.back.take().or_else(|| self.urls.next()) {
-            return Next::Url(url);
+        if let Some((nth, url)) = self.urls.next() {
+            return Next::Argument(nth, url);
         }
         match self.lines.as_ref().map(Receiver::try_recv) {
-            Some(Ok(Ok(url))) => Next::Url(url),
-            Some(Ok(Err(why))) => Next::Bad(why),
+            Some(Ok(Ok(line))) => Next::Line(line),
+            Some(Ok(Err(failure))) => Next::Bad(failure),
             Some(Err(TryRecvError::Empty)) => Next::NotYet,
             Some(Err(TryRecvError::Disconnected)) | None => Next::End,
         }
     }
-
-    /// Gives one back that found no place.
-    pub(crate) fn put_back(&mut self, url: String) {
-        self.back = Some(url);
-    }
 }
 
-type Lines = Receiver<Result<String, String>>;
-
-/// A thread reads, since a FIFO or a terminal makes its reader wait.
-fn read_in_background(path: &Path, waker: Waker) -> io::Result<Lines> {
+/// A thread reads, since a FIFO or a terminal makes its reader wait. Opening a FIFO waits, too,
+/// for its writer; so that is the thread's part as well.
+fn read_in_background(path: &Path, waker: Waker) -> io::Result<Receiver<Item>> {
     let (sender, lines) = sync_channel(READ_AHEAD);
-    let reader: Box<dyn Read + Send> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        let file = open(path)?;
-        Box::new(file)
+    let path = path.to_path_buf();
+    let waits = !is_dash(&path) && !std::fs::metadata(&path)?.is_file();
+    let file = match waits || is_dash(&path) {
+        true => None,
+        false => Some(File::open(&path)?),
     };
     thread::Builder::new()
         .name("list".to_string())
         .spawn(move || {
-            read(BufReader::new(reader), &sender, &waker);
+            let unreadable = |error: io::Error| Failure::reading(&path, &error);
+            let end = match file {
+                Some(file) => read(BufReader::new(file), &sender, &waker),
+                None if waits => {
+                    File::open(&path).and_then(|file| read(BufReader::new(file), &sender, &waker))
+                }
+                None => read(BufReader::new(io::stdin()), &sender, &waker),
+            };
+            if let Err(error) = end {
+                // If nobody listens any more, nobody waits for it.
+                let _ = sender.send(Err(unreadable(error)));
+            }
             drop(sender);
             waker.wake();
         })?;
     Ok(lines)
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    Ok(file)
-}
-
-fn read(mut input: impl BufRead, sender: &SyncSender<Result<String, String>>, waker: &Waker) {
+/// Sends line after line until the end, or until nobody listens.
+fn read(mut input: impl BufRead, sender: &SyncSender<Item>, waker: &Waker) -> io::Result<()> {
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let result = (&mut input).take(MAX_LINE).read_until(b'\n', &mut line);
-        let failed = result.is_err();
-        let item = match result {
-            Ok(0) => return,
-            Ok(_) => item(&mut input, &line, number),
-            Err(error) => Some(Err(format!("the list can't be read: {error}"))),
+        if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+            // What is left of the line would be taken for another.
+            input.skip_until(b'\n')?;
+        }
+        let Some(item) = item(&line, number) else {
+            continue;
         };
-        if let Some(item) = item
-            && sender.send(item).is_err()
-        {
-            return;
+        if sender.send(item).is_err() {
+            break;
         }
         waker.wake();
-        if failed {
-            return;
-        }
     }
+    Ok(())
 }
 
 /// A line as a URL. Empty lines and those that begin with `#` are none, and no error.
-fn item(input: &mut impl BufRead, line: &[u8], number: u64) -> Option<Result<String, String>> {
+fn item(line: &[u8], number: u64) -> Option<Item> {
+    let bad = |why: &str| {
+        let why = format!("bad line {number} of the list: {why}");
+        Some(Err(Failure::new(Failure::BAD_URL, why)))
+    };
     if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
-        // What is left of the line would be taken for another.
-        let _ = input.skip_until(b'\n');
-        return Some(Err(format!(
-            "line {number} is longer than {MAX_LINE} bytes"
-        )));
+        return bad(&format!("it is longer than {MAX_LINE} bytes"));
     }
     match std::str::from_utf8(line).map(str::trim) {
         Ok("") => None,
         Ok(text) if text.starts_with('#') => None,
         Ok(text) => Some(Ok(text.to_string())),
-        Err(_) => Some(Err(format!("line {number} is not UTF-8"))),
+        Err(_) => bad("it is not UTF-8"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muxfer_linux::{Epoll, EpollOptions};
+
+    use super::*;
+
+    fn items(text: &[u8]) -> Vec<Result<String, u8>> {
+        let epoll = Epoll::new(&EpollOptions::default()).unwrap();
+        let (sender, lines) = sync_channel(READ_AHEAD);
+        read(text, &sender, &epoll.waker()).unwrap();
+        drop(sender);
+        lines
+            .iter()
+            .map(|item| item.map_err(|failure| failure.code))
+            .collect()
+    }
+
+    #[test]
+    fn blank_lines_and_comments_are_skipped_and_ends_are_trimmed() {
+        let text = b"\n# no\r\n  a.test/1 \r\n\t\na.test/2";
+        let wanted = ["a.test/1", "a.test/2"].map(|url| Ok(url.to_string()));
+        assert_eq!(items(text), wanted);
+    }
+
+    #[test]
+    fn lines_too_long_or_not_utf8_are_reported_and_the_rest_runs() {
+        let longest = "x".repeat(8 * 1024 - 1);
+        let mut text = format!("a\n{longest}\n{longest}y\nb\n{longest}yz").into_bytes();
+        text.extend_from_slice(b"\n\xff\xfe\nc\n");
+        let ok = |text: &str| Ok(text.to_string());
+        let wanted = [
+            ok("a"),
+            ok(&longest),
+            Err(3),
+            ok("b"),
+            Err(3),
+            Err(3),
+            ok("c"),
+        ];
+        assert_eq!(items(&text), wanted);
     }
 }

@@ -1,136 +1,175 @@
 //! Where a body is written, and under which name.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// The longest file name that common file systems take.
-const MAX_NAME: usize = 255;
+use crate::url::numbered;
 
 /// The target of one transfer. A file is made with the first byte, or at a successful end, so that
 /// a transfer that fails early leaves an older file as it was.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Standard output.
-    Stdout,
+    Stdout(Rc<File>),
     /// A file.
-    File {
-        path: PathBuf,
-        file: Option<File>,
-        append: bool,
-        create_dirs: bool,
-    },
+    File(FileOutput),
+}
+
+/// A file that is written, once there is something to write.
+#[derive(Debug)]
+pub(crate) struct FileOutput {
+    path: PathBuf,
+    file: Option<File>,
+    /// What comes is added to what is already there.
+    append: bool,
+    manner: Manner,
+}
+
+/// How files are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Make the folders that are missing.
+    pub(crate) create_dirs: bool,
+    /// Remove the file of a transfer that failed.
+    pub(crate) remove_on_error: bool,
 }
 
 impl Output {
-    pub(crate) fn file(path: PathBuf, create_dirs: bool) -> Self {
-        Self::File {
+    pub(crate) fn file(path: PathBuf, manner: Manner) -> Self {
+        Self::File(FileOutput {
             path,
             file: None,
             append: false,
-            create_dirs,
-        }
+            manner,
+        })
     }
 
     /// What comes is added to what a file already holds.
     pub(crate) const fn append(&mut self) {
-        if let Self::File { append, .. } = self {
-            *append = true;
+        if let Self::File(output) = self {
+            output.append = true;
         }
+    }
+
+    pub(crate) const fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout(_))
     }
 
     /// Writes all of it.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().lock().write_all(bytes),
-            Self::File {
-                file: Some(file), ..
-            } => file.write_all(bytes),
-            Self::File { file: None, .. } => {
-                self.open()?;
-                self.write(bytes)
-            }
+            Self::Stdout(stdout) => stdout.as_ref().write_all(bytes),
+            Self::File(output) => output.opened()?.write_all(bytes),
         }
-    }
-
-    fn open(&mut self) -> io::Result<()> {
-        let Self::File {
-            path,
-            file,
-            append,
-            create_dirs,
-        } = self
-        else {
-            return Ok(());
-        };
-        if let (true, Some(parent)) = (*create_dirs, path.parent()) {
-            fs::create_dir_all(parent)?;
-        }
-        let mut options = OpenOptions::new();
-        options.create(true);
-        if *append {
-            options.append(true)
-        } else {
-            options.write(true).truncate(true)
-        };
-        *file = Some(options.open(&*path)?);
-        Ok(())
     }
 
     /// The transfer was a success: an empty body leaves an empty file.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().lock().flush(),
-            Self::File { file: Some(_), .. } => Ok(()),
-            Self::File { file: None, .. } => self.open(),
+            Self::Stdout(_) => Ok(()),
+            Self::File(output) => output.opened().map(|_| ()),
+        }
+    }
+
+    /// The transfer has failed. Only a file that this transfer has opened is removed.
+    pub(crate) fn give_up(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(_) => Ok(()),
+            Self::File(output) => output.give_up(),
         }
     }
 
     /// What it is called in messages.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Stdout => "standard output".to_string(),
-            Self::File { path, .. } => path.display().to_string(),
+            Self::Stdout(_) => "standard output".to_string(),
+            Self::File(output) => output.path.display().to_string(),
+        }
+    }
+
+    /// The length of what is already there.
+    pub(crate) fn present_length(&self) -> u64 {
+        match self {
+            Self::Stdout(_) => 0,
+            Self::File(output) => fs::metadata(&output.path).map_or(0, |data| data.len()),
         }
     }
 }
 
-/// Names from URLs, no two of one run the same.
+impl FileOutput {
+    fn opened(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        Ok(self.file.insert(file))
+    }
+
+    fn open(&self) -> io::Result<File> {
+        if let (true, Some(parent)) = (self.manner.create_dirs, self.path.parent()) {
+            fs::create_dir_all(parent)?;
+        }
+        let mut options = OpenOptions::new();
+        options.create(true);
+        if self.append {
+            options.append(true);
+        } else {
+            options.write(true).truncate(true);
+        }
+        options.open(&self.path)
+    }
+
+    fn give_up(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
+        // Never a device, and never what an earlier run has left to be resumed.
+        let removable = file.metadata()?.is_file() && !self.append;
+        if self.manner.remove_on_error && removable {
+            fs::remove_file(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// The files of a run, no two of them the same.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct Paths {
     hasher: RandomState,
-    /// Hashes of the names that were given out: 8 bytes each, whatever their length.
-    given: HashSet<u64>,
+    /// Hashes of the paths that were given out, each with the number that comes next: 16 bytes,
+    /// whatever the length. Two that share a hash cost no more than a number.
+    given: HashMap<u64, u32>,
 }
 
-impl Names {
-    /// A name that no transfer of this run has: the second `a` is `a.1`.
-    pub(crate) fn unique(&mut self, name: &str) -> String {
-        let mut candidate = name.to_string();
-        let mut number = 0_u32;
-        while !self.given.insert(self.hasher.hash_one(&candidate)) {
-            number += 1;
-            candidate = format!("{name}.{number}");
+impl Paths {
+    /// A path that no transfer of this run has: the second `a` is `a.1`. What is there and no
+    /// regular file, such as `/dev/null`, can be shared.
+    pub(crate) fn unique(&mut self, folder: &Path, name: &Path) -> PathBuf {
+        let path = folder.join(name);
+        if fs::metadata(&path).is_ok_and(|data| !data.is_file()) {
+            return path;
         }
-        candidate
+        let first = self.hasher.hash_one(&path);
+        let Some(mut number) = self.given.get(&first).copied() else {
+            self.given.insert(first, 1);
+            return path;
+        };
+        loop {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let candidate = path.with_file_name(numbered(&name, number));
+            number = number.saturating_add(1);
+            let hash = self.hasher.hash_one(&candidate);
+            if !self.given.contains_key(&hash) {
+                self.given.insert(hash, 1);
+                self.given.insert(first, number);
+                return candidate;
+            }
+        }
     }
-}
-
-/// The file name that a URL ends with. Never a path, never a name with a meaning of its own.
-pub(crate) fn remote_name(url: &str) -> Option<String> {
-    let behind = url.split_once("://").map_or(url, |(_, behind)| behind);
-    let end = behind.find(['?', '#']).unwrap_or(behind.len());
-    let (_, path) = behind.get(..end)?.split_once('/')?;
-    let name = path.rsplit(['/', '\\']).next()?;
-    let plain = !matches!(name, "" | "." | "..") && !name.contains('\0');
-    (plain && name.len() <= MAX_NAME).then(|| name.to_string())
-}
-
-/// The length of what is already there.
-pub(crate) fn present_length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 #[cfg(test)]
@@ -138,28 +177,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d23_names_are_never_paths() {
-        for (url, name) in [
-            ("http://a/b/c.txt?q#f", Some("c.txt")),
-            ("http://a/b/..%2f..%2fetc", Some("..%2f..%2fetc")),
-            ("http://a/b\\c", Some("c")),
-            ("http://a/", None),
-            ("http://a", None),
-            ("http://a?x=/y", None),
-            ("http://a/b/..", None),
-            ("http://a/b/.", None),
-        ] {
-            assert_eq!(remote_name(url).as_deref(), name, "{url}");
-        }
-        assert_eq!(remote_name(&format!("http://a/{}", "x".repeat(256))), None);
+    fn a_path_is_given_once() {
+        let mut paths = Paths::default();
+        let mut unique = |name: &str| {
+            let path = paths.unique(Path::new("no-such-folder"), Path::new(name));
+            path.file_name().unwrap().to_string_lossy().into_owned()
+        };
+        assert_eq!(
+            ["a", "a", "a.1", "a", "b"].map(&mut unique),
+            ["a", "a.1", "a.1.1", "a.2", "b"]
+        );
     }
 
     #[test]
-    fn a_name_is_given_once() {
-        let mut names = Names::default();
-        assert_eq!(
-            ["a", "a", "a.1", "a"].map(|name| names.unique(name)),
-            ["a", "a.1", "a.1.1", "a.2"]
-        );
+    fn devices_are_shared() {
+        let mut paths = Paths::default();
+        for _ in 0..2 {
+            let path = paths.unique(Path::new("x"), Path::new("/dev/null"));
+            assert_eq!(path, Path::new("/dev/null"));
+        }
     }
 }

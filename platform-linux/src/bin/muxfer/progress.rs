@@ -1,13 +1,16 @@
 //! Progress: a few live lines on a terminal, a plain line now and then elsewhere.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use muxfer_linux::Driver;
 
+use crate::args::Args;
+use crate::console;
 use crate::job::Job;
-use crate::report::{Report, without_userinfo};
+use crate::report::Report;
+use crate::url::without_userinfo;
 
 /// How often the terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -32,9 +35,12 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(silent: bool) -> Self {
+    /// None on request, none that would mix with what is printed anyway, and none for a single
+    /// transfer to standard output unless that goes elsewhere.
+    pub(crate) fn new(args: &Args) -> Self {
         let last = Instant::now();
-        if silent {
+        let printing = stdout().is_terminal() && args.prints();
+        if args.silent || args.no_progress_meter || args.verbose || printing {
             return Self::Silent;
         }
         if !stderr().is_terminal() {
@@ -85,9 +91,17 @@ impl Progress {
             Self::Plain { last } => {
                 if last.elapsed() >= PLAIN {
                     *last = Instant::now();
-                    eprintln!("{}", totals(driver, report));
+                    console::error_line(&totals(driver, report));
                 }
             }
+        }
+    }
+
+    /// Prints a line without tearing the live ones.
+    pub(crate) fn line(&self, line: &str) {
+        match self {
+            Self::Terminal { bars, .. } => bars.suspend(|| console::error_line(line)),
+            Self::Silent | Self::Plain { .. } => console::error_line(line),
         }
     }
 

@@ -11,6 +11,8 @@ use muxfer_core::{Config, Easy, Sizes};
 use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::console;
+
 use content::{Content, length_of};
 
 /// How many transfers there are.
@@ -63,7 +65,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("muxfer: {error}");
+            console::error_line(&format!("muxfer: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -103,10 +105,9 @@ fn transfers() -> Result<bool, Box<dyn std::error::Error>> {
             if right && check.expected.is_complete() {
                 tally.right += 1;
             } else {
-                eprintln!(
-                    "wrong: {}: {:?}, status {}",
-                    check.url, message.result, check.status
-                );
+                let Check { url, status, .. } = &check;
+                let result = message.result;
+                console::error_line(&format!("wrong: {url}: {result:?}, status {status}"));
             }
         }
     }
