@@ -18,6 +18,8 @@ pub enum Act {
     Close,
     /// Ends its side of the stream and is gone: what it is sent from then on is answered by a reset.
     Hangup,
+    /// Hangs up if nothing comes within this time, as servers do with idle connections.
+    IdleHangup(Duration),
     /// Resets the connection.
     Reset,
 }

@@ -44,6 +44,8 @@ pub(super) struct Socket {
     agenda: VecDeque<(Instant, Act)>,
     /// When the last of it is.
     busy_until: Instant,
+    /// When the peer hangs up if nothing has come.
+    patience: Option<Instant>,
     received: VecDeque<u8>,
     lent: Vec<u8>,
     end: Option<End>,
@@ -72,6 +74,7 @@ impl Socket {
             up: false,
             agenda: VecDeque::new(),
             busy_until: now,
+            patience: None,
             received: VecDeque::new(),
             lent: Vec::new(),
             end: None,
@@ -88,6 +91,7 @@ impl Socket {
         for act in acts {
             match act {
                 Act::Wait(pause) => at = at + pause,
+                Act::IdleHangup(patience) => self.patience = Some(at + patience),
                 Act::Send(_) | Act::Close | Act::Hangup | Act::Reset => {
                     self.agenda.push_back((at, act));
                 }
@@ -102,50 +106,61 @@ impl Socket {
         conn: ConnId,
         now: Instant,
         delay: Duration,
-        peer: Option<&mut Peer>,
+        mut peer: Option<&mut Peer>,
     ) {
         if let Some((at, Ok(()))) = self.connect {
             self.up |= at <= now;
         }
-        self.deliver(conn, now, delay, peer);
-        while self.agenda.front().is_some_and(|(at, _)| *at <= now) {
-            match self.agenda.pop_front() {
-                Some((_, Act::Send(bytes))) => self.received.extend(bytes),
-                Some((_, Act::Close)) => self.end = self.end.or(Some(End::Closed)),
-                Some((_, Act::Hangup)) => self.end = self.end.or(Some(End::HungUp)),
-                Some((_, Act::Reset)) => self.end = Some(End::Reset),
-                Some((_, Act::Wait(_))) | None => {}
+        loop {
+            let delivery = self.travelling.front().map(|(at, _)| *at);
+            let act = self.agenda.front().map(|(at, _)| *at);
+            let next = [delivery, act, self.patience].into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at <= now) else {
+                return;
+            };
+            // What the peer has decided comes before what it then hears.
+            if act == Some(at) {
+                self.act();
+            } else if self.patience == Some(at) {
+                self.patience = None;
+                self.end = self.end.or(Some(End::HungUp));
+            } else {
+                self.deliver(conn, delay, peer.as_deref_mut());
             }
         }
     }
 
-    /// Hands to the peer what has come to it by now.
-    fn deliver(
-        &mut self,
-        conn: ConnId,
-        now: Instant,
-        delay: Duration,
-        mut peer: Option<&mut Peer>,
-    ) {
-        while self.travelling.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((at, bytes)) = self.travelling.pop_front() else {
-                return;
-            };
-            if self.end == Some(End::HungUp) {
-                self.schedule(at, delay, vec![Act::Reset]);
-                continue;
-            }
-            self.inbox.extend(bytes);
-            if let Some(peer) = peer.as_deref_mut() {
-                let acts = peer(Inbound {
-                    conn,
-                    target: &self.target,
-                    now: at,
-                    bytes: &mut self.inbox,
-                    served: &mut self.served,
-                });
-                self.schedule(at, delay, acts);
-            }
+    /// The first thing on the agenda happens.
+    fn act(&mut self) {
+        match self.agenda.pop_front() {
+            Some((_, Act::Send(bytes))) => self.received.extend(bytes),
+            Some((_, Act::Close)) => self.end = self.end.or(Some(End::Closed)),
+            Some((_, Act::Hangup)) => self.end = self.end.or(Some(End::HungUp)),
+            Some((_, Act::Reset)) => self.end = Some(End::Reset),
+            Some((_, Act::Wait(_) | Act::IdleHangup(_))) | None => {}
+        }
+    }
+
+    /// Hands to the peer what comes next to it.
+    fn deliver(&mut self, conn: ConnId, delay: Duration, peer: Option<&mut Peer>) {
+        let Some((at, bytes)) = self.travelling.pop_front() else {
+            return;
+        };
+        self.patience = None;
+        if self.end == Some(End::HungUp) {
+            self.schedule(at, delay, vec![Act::Reset]);
+            return;
+        }
+        self.inbox.extend(bytes);
+        if let Some(peer) = peer {
+            let acts = peer(Inbound {
+                conn,
+                target: &self.target,
+                now: at,
+                bytes: &mut self.inbox,
+                served: &mut self.served,
+            });
+            self.schedule(at, delay, acts);
         }
     }
 
@@ -175,7 +190,10 @@ impl Socket {
         let connect = self.connect.map(|(at, _)| at).filter(|at| *at > now);
         let act = self.agenda.front().map(|(at, _)| *at);
         let delivery = self.travelling.front().map(|(at, _)| *at);
-        [connect, act, delivery].into_iter().flatten().min()
+        [connect, act, delivery, self.patience]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(super) fn opened(&mut self, now: Instant) -> Nb<()> {
