@@ -9,4 +9,5 @@ pub mod recorder;
 pub mod sim;
 pub mod sizes;
 pub mod source;
+pub mod swarm;
 pub mod world;
