@@ -109,3 +109,37 @@ fn a_seed_gives_the_same_response_again_and_both_good_and_broken_ones() {
         "{whole} whole, {refused} refused, {short} short"
     );
 }
+
+/// Is the connection kept behind the response of this name?
+fn kept(name: &str) -> io::Result<bool> {
+    let responses = corpus::load()?;
+    let found = responses.iter().find(|response| response.name == name);
+    let ending = corpus::whole(found.unwrap_or_else(|| panic!("no {name}"))).ending;
+    assert_eq!(ending.outcome, Outcome::Complete, "{name}");
+    Ok(ending.persistent)
+}
+
+#[test]
+fn checklist_13_a_coding_that_can_not_be_trusted_closes_the_connection_also_without_a_body()
+-> io::Result<()> {
+    // RFC 9112 §6.1: in HTTP/1.0 the framing is faulty, whatever else the message says.
+    assert!(!kept("old-304-keep-alive-with-coding")?);
+    assert!(!kept("head-1-0-keep-alive-with-coding")?);
+    assert!(!kept("informational-1-0-with-coding")?);
+    // Both lengths (§6.3), or a coding where none may be (§6.1): others may see a body there.
+    assert!(!kept("head-both")?);
+    assert!(!kept("empty-204-with-both-lengths")?);
+    assert!(!kept("empty-204-with-coding")?);
+    assert!(!kept("informational-with-coding")?);
+    assert!(kept("head-chunked")?);
+    assert!(kept("empty-304-with-coding")?);
+    Ok(())
+}
+
+#[test]
+fn checklist_15_close_said_in_an_informational_response_holds() -> io::Result<()> {
+    // RFC 9112 §9.6: no more requests behind a response that says it.
+    assert!(!kept("informational-says-close")?);
+    assert!(kept("informational-103-with-fields")?);
+    Ok(())
+}
