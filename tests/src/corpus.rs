@@ -8,7 +8,7 @@ mod account;
 pub mod generate;
 pub mod verdicts;
 
-pub use account::{Account, Ending, Outcome, Seen, feed, whole};
+pub use account::{Account, Ending, Outcome, Seen, Turn, feed, whole};
 
 use std::path::PathBuf;
 use std::{fs, io};

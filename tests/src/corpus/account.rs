@@ -70,14 +70,27 @@ pub fn whole(response: &Response) -> Account {
     let mut memory = [0; BLOCK_BYTES];
     let mut lines = Lines::new(&mut memory, BLOCK_BYTES);
     let mut log = Log::default();
-    let ending = feed(response, &[], &mut lines, &mut log, |_| {});
+    let ending = feed(response, &[], &mut lines, &mut log, |_, _| true);
     let seen = log.0;
     Account { seen, ending }
 }
 
+/// When [`feed`] asks about the line pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Bytes are about to be offered.
+    Offer,
+    /// No block is free.
+    NoBlock,
+    /// The response has ended; all blocks must be back.
+    End,
+}
+
 /// Feeds a response that is cut at these places, in rising order, and closed behind its last byte.
 /// All that has arrived and was not taken is offered again, until nothing more can be done with it.
-/// `dry` is called when no block is free: it frees one.
+///
+/// `pool` may take blocks and must give one back in the end. At [`Turn::NoBlock`] it answers whether
+/// the bytes are offered again at once; if not, more arrive first, if there are more.
 ///
 /// # Panics
 /// The exchange breaks a rule of its own: it takes more than there is, asks for more while it holds
@@ -87,36 +100,50 @@ pub fn feed<S: Sink>(
     cuts: &[usize],
     lines: &mut Lines<'_>,
     sink: &mut S,
-    mut dry: impl FnMut(&mut Lines<'_>),
+    mut pool: impl FnMut(&mut Lines<'_>, Turn) -> bool,
 ) -> Ending {
     let mut exchange = asked(response.to_head);
     let mut consumed = 0;
     let mut outcome = None;
-    'arriving: for end in cuts.iter().copied().chain([response.bytes.len()]) {
-        loop {
-            let offered = &response.bytes[consumed..end];
-            match exchange.receive(offered, lines, &LIMITS, sink) {
-                Err(error) => outcome = Some(Outcome::Refused(error)),
-                Ok(received) => {
-                    consumed += received.consumed;
-                    assert!(consumed <= end, "more taken than offered");
-                    match received.progress {
-                        Progress::Complete => outcome = Some(Outcome::Complete),
-                        Progress::Paused => continue,
-                        Progress::NoBlock => {
-                            dry(lines);
-                            continue;
-                        }
-                        Progress::NeedMore => assert_eq!(consumed, end, "unread bytes"),
+    let mut ends = cuts.iter().copied().chain([response.bytes.len()]);
+    let mut end = ends.next().unwrap_or(0);
+    loop {
+        pool(lines, Turn::Offer);
+        let offered = &response.bytes[consumed..end];
+        let more = match exchange.receive(offered, lines, &LIMITS, sink) {
+            Err(error) => {
+                outcome = Some(Outcome::Refused(error));
+                break;
+            }
+            Ok(received) => {
+                consumed += received.consumed;
+                assert!(consumed <= end, "more taken than offered");
+                match received.progress {
+                    Progress::Complete => {
+                        outcome = Some(Outcome::Complete);
+                        break;
+                    }
+                    Progress::Paused => {
+                        assert!(!exchange.is_complete(), "a pause with nothing left");
+                        false
+                    }
+                    Progress::NoBlock => !pool(lines, Turn::NoBlock),
+                    Progress::NeedMore => {
+                        assert_eq!(consumed, end, "unread bytes");
+                        true
                     }
                 }
             }
-            if outcome.is_some() {
-                break 'arriving;
+        };
+        if more {
+            match ends.next() {
+                Some(next) => end = next,
+                None if consumed == end => break,
+                None => {}
             }
-            break;
         }
     }
+    pool(lines, Turn::End);
     let outcome = outcome.unwrap_or_else(|| match exchange.end() {
         Ok(()) => Outcome::AtClose,
         Err(error) => Outcome::Short(error),
