@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod corpus;
+pub mod differential;
 pub mod files;
 pub mod laws;
 pub mod nginx;

@@ -64,7 +64,7 @@ impl<'a> Expecting<'a> {
         Err(Error::Internal)
     }
 
-    fn is_satisfied(mut self) -> bool {
+    fn heard_all(mut self) -> bool {
         self.end_body();
         self.seen.is_empty() && !self.wrong
     }
@@ -138,7 +138,7 @@ fn compare(
     sink: Expecting<'_>,
     ending: Ending,
 ) {
-    let same = ending == account.ending && sink.is_satisfied();
+    let same = ending == account.ending && sink.heard_all();
     assert!(
         same,
         "{} cut at {cuts:?}: {ending:?}\nwhole: {account:?}\n{}",

@@ -4,6 +4,7 @@
 
 mod contract;
 mod corpus;
+mod differential;
 mod needs;
 mod nginx;
 mod shell;
@@ -36,6 +37,8 @@ enum Task {
     Contract,
     /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
     Corpus,
+    /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
+    Differential(differential::Arguments),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
 }
@@ -48,6 +51,7 @@ impl Task {
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
+            Self::Differential(arguments) => differential::run(&arguments),
             Self::Nginx => nginx::run(),
         }
     }
