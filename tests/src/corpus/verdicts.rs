@@ -11,8 +11,9 @@ use super::{Account, Outcome, Response, Seen, folder, load, whole};
 const TITLE: &str = "\
 # What muxfer_core::http::Exchange makes of each file of tests/corpus/responses.
 # Written by `cargo xtask corpus`; a test compares. After the name: complete, at close (of the
-# stream), refused or short, with the error; the statuses; the number of fields, body bytes with their
-# FNV-1a digest, trailers; the bytes that stand behind the message; whether the connection is kept.
+# stream), refused or short, with the error; the statuses; how many fields, bytes of body and trailer
+# fields, each with an FNV-1a digest of what they hold; how many bytes stand behind the message;
+# whether the connection is kept.
 ";
 
 /// The file.
@@ -55,24 +56,22 @@ pub fn line(response: &Response) -> String {
         Outcome::Short(error) => format!("short {error:?}"),
     };
     line.push_str(&ended);
-    let (mut fields, mut trailers) = (0, 0);
+    let (mut fields, mut trailers) = (Vec::new(), Vec::new());
     for event in &seen {
         match event {
             Seen::Status(code, minor, _) => {
                 let _ = write!(line, "; 1.{minor} {code}");
             }
-            Seen::Field(..) => fields += 1,
-            Seen::Trailer(..) => trailers += 1,
+            Seen::Field(name, value) => fields.push((name, value)),
+            Seen::Trailer(name, value) => trailers.push((name, value)),
             Seen::Head(..) | Seen::Body(_) => {}
         }
     }
-    let _ = write!(line, "; fields {fields}");
+    push_fields(&mut line, "fields", &fields);
     if let Some(body) = seen.iter().find_map(body) {
         let _ = write!(line, "; body {} {:016x}", body.len(), fnv(body));
     }
-    if trailers > 0 {
-        let _ = write!(line, "; trailers {trailers}");
-    }
+    push_fields(&mut line, "trailers", &trailers);
     if ending.outcome.is_whole() {
         let behind = response.bytes.len() - ending.consumed;
         let kept = if ending.persistent { "keep" } else { "close" };
@@ -80,6 +79,18 @@ pub fn line(response: &Response) -> String {
     }
     line.push('\n');
     line
+}
+
+fn push_fields(line: &mut String, what: &str, fields: &[(&String, &Vec<u8>)]) {
+    if fields.is_empty() {
+        return;
+    }
+    let lines = fields.iter().flat_map(|(name, value)| {
+        let value = value.iter().copied().chain(*b"\n");
+        name.bytes().chain(*b":").chain(value)
+    });
+    let digest = fnv(&lines.collect::<Vec<_>>());
+    let _ = write!(line, "; {what} {} {digest:016x}", fields.len());
 }
 
 const fn body(event: &Seen) -> Option<&Vec<u8>> {
