@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::{fs, io};
 
+use muxfer_core::error::ResponseError;
 use muxfer_tests::corpus::{self, Outcome, Response, generate, verdicts};
 
 /// Each class of CHECKLIST C, by how the names of its files begin.
@@ -141,5 +142,27 @@ fn checklist_15_close_said_in_an_informational_response_holds() -> io::Result<()
     // RFC 9112 §9.6: no more requests behind a response that says it.
     assert!(!kept("informational-says-close")?);
     assert!(kept("informational-103-with-fields")?);
+    Ok(())
+}
+
+#[test]
+fn checklist_14_a_bare_line_feed_ends_no_line_of_a_trailer_section() -> io::Result<()> {
+    // RFC 9112 §2.2 lets it end start lines and fields; the end of a chunked body is neither (§7.1).
+    // A strict reader sees another end of the message, so what follows could become a response.
+    let names = [
+        "bad-chunk-last-and-end-bare-line-feed",
+        "bad-chunk-trailer-bare-line-feeds",
+        "bad-chunk-trailer-bare-line-feed",
+        "bad-chunk-trailer-end-bare-line-feed-and-a-response",
+    ];
+    let responses = corpus::load()?;
+    for name in names {
+        let found = responses.iter().find(|response| response.name == name);
+        let outcome = corpus::whole(found.unwrap_or_else(|| panic!("no {name}")))
+            .ending
+            .outcome;
+        let refusal = Outcome::Refused(ResponseError::ChunkEnd.into());
+        assert_eq!(outcome, refusal, "{name}");
+    }
     Ok(())
 }

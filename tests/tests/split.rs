@@ -283,11 +283,13 @@ fn a_line_of_about_the_length_of_a_block_is_judged_alike_wherever_it_is_cut() {
                 format!("{status}{field}Content-Length: 0\r\n\r\n"),
                 format!("{status}Transfer-Encoding: chunked\r\n\r\n0\r\n{field}\r\n"),
             ];
-            for text in texts {
+            for (place, text) in texts.into_iter().enumerate() {
                 let response = Response::to_get("a long line", text.as_bytes());
                 let account = whole(&response);
                 let fits = account.ending.outcome.is_whole();
-                assert!(kind == 2 || fits == (length <= BLOCK_BYTES), "{text}");
+                // A bare line feed ends no line of a trailer section.
+                let sound = (kind, place) != (1, 2) && length <= BLOCK_BYTES;
+                assert!(kind == 2 || fits == sound, "{text}");
                 for cut in 0..=text.len() {
                     check(&response, &account, &mut lines, &[cut]);
                 }

@@ -97,6 +97,8 @@ pub struct Received {
     pub progress: Progress,
 }
 
+const CR_LF: &[u8] = b"\r\n";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     StatusLine,
@@ -337,6 +339,11 @@ impl Receiver {
             Stage::StatusLine => self.status_line(line, sink),
             Stage::Fields if line.is_empty() => self.head_end(limits, sink),
             Stage::Fields => self.field(line, limits, sink),
+            // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
+            // (RFC 9112 §7.1), and strict readers see the end of the message elsewhere.
+            Stage::Trailers if length < line.len() + CR_LF.len() => {
+                Err(ResponseError::ChunkEnd.into())
+            }
             Stage::Trailers if line.is_empty() => {
                 self.stage = Stage::Complete;
                 Ok(())

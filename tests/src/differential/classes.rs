@@ -8,7 +8,7 @@ use crate::corpus::{Account, Outcome, Response};
 
 use super::Reference::{self, H11, Httparse, Hyper};
 use super::Verdict;
-use super::shape::{Shape, hex_digits};
+use super::shape::{Head, Shape, hex_digits};
 
 /// All that is known of one comparison.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +113,7 @@ pub const CLASSES: &[Class] = &[
         against: &[H11],
         what: What::Refuses,
         applies: |facts, shape| {
-            let other =
-                |head: &super::shape::Head<'_>| head.version().is_some_and(|(major, _)| major != 1);
+            let other = |head: &Head<'_>| head.version().is_some_and(|(major, _)| major != 1);
             refused(facts, ResponseError::NotHttp) && shape.heads.iter().any(other)
         },
     },
@@ -123,8 +122,17 @@ pub const CLASSES: &[Class] = &[
         against: &[Httparse, Hyper],
         what: What::Accepts,
         applies: |_, shape| {
-            let above = |head: &super::shape::Head<'_>| matches!(head.version(), Some((1, 2..)));
+            let above = |head: &Head<'_>| matches!(head.version(), Some((1, 2..)));
             shape.heads.iter().any(above)
+        },
+    },
+    Class {
+        name: "status below 100",
+        against: &[Httparse],
+        what: What::Refuses,
+        applies: |facts, shape| {
+            let below = |head: &Head<'_>| head.code().starts_with(b"0");
+            refused(facts, ResponseError::Status) && shape.heads.iter().any(below)
         },
     },
     Class {
@@ -150,9 +158,9 @@ pub const CLASSES: &[Class] = &[
         name: "101 that nobody asked for",
         against: &[Hyper],
         what: What::Refuses,
-        applies: |facts, shape| {
-            let switches = shape.heads.iter().any(|head| head.code() == b"101");
-            refused(facts, ResponseError::Upgrade) && switches
+        applies: |facts, _| {
+            matches!(facts.theirs, Verdict::Whole(message) if message.code == 101)
+                && matches!(error(facts), Some(Error::BadResponse(_)))
         },
     },
     // Fields.
@@ -161,6 +169,20 @@ pub const CLASSES: &[Class] = &[
         against: &[H11],
         what: What::Refuses,
         applies: |facts, _| refused(facts, ResponseError::Folded),
+    },
+    Class {
+        name: "folded length",
+        against: &[H11],
+        what: What::Refuses,
+        applies: |facts, shape| {
+            let is_folded = |pair: &[&[u8]]| {
+                pair[0].to_ascii_lowercase().starts_with(b"content-length:")
+                    && matches!(pair[1], [b' ' | b'\t', ..])
+            };
+            let mut heads = shape.heads.iter();
+            refused(facts, ResponseError::ContentLength)
+                && heads.any(|head| head.field_lines.windows(2).any(is_folded))
+        },
     },
     Class {
         name: "control character in a value or reason",
@@ -176,7 +198,7 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "framing fields rewritten",
         against: &[H11],
-        what: What::Differs(&["fields"]),
+        what: What::Differs(&["fields", "trailers"]),
         applies: |facts, _| match (facts.ours, facts.theirs) {
             (Verdict::Whole(ours), Verdict::Whole(theirs)) => {
                 let others = |fields: &[(Vec<u8>, Vec<u8>)]| -> Vec<_> {
@@ -185,7 +207,9 @@ pub const CLASSES: &[Class] = &[
                     let others = fields.iter().filter(|field| !about_framing(&field.0));
                     others.cloned().collect()
                 };
-                others(&ours.fields) == others(&theirs.fields)
+                let trailers = [&ours.trailers, &theirs.trailers];
+                let [one, other] = trailers.map(|fields| fields.as_deref().unwrap_or(&[]));
+                others(&ours.fields) == others(&theirs.fields) && others(one) == others(other)
             }
             _ => false,
         },
@@ -205,7 +229,7 @@ pub const CLASSES: &[Class] = &[
     },
     Class {
         name: "bad length beside a coding",
-        against: &[Hyper],
+        against: &[Hyper, H11],
         what: What::Refuses,
         applies: |facts, shape| {
             refused(facts, ResponseError::ContentLength) && shape.head().has("transfer-encoding")
@@ -299,13 +323,14 @@ pub const CLASSES: &[Class] = &[
         },
     },
     Class {
-        name: "coding in a trailer",
+        name: "framing field in a trailer",
         against: &[H11],
         what: What::Accepts,
         applies: |facts, _| {
+            let names = [&b"transfer-encoding"[..], b"content-length"];
             let named = matches!(facts.ours, Verdict::Whole(message)
-                if message.trailers.iter().flatten().any(|field| field.0 == b"transfer-encoding"));
-            named && says(facts, "Transfer-Encoding")
+                if message.trailers.iter().flatten().any(|field| names.contains(&&*field.0)));
+            named && (says(facts, "Transfer-Encoding") || says(facts, "Content-Length"))
         },
     },
     // Chunks.
@@ -365,13 +390,13 @@ pub const CLASSES: &[Class] = &[
     },
     Class {
         name: "bare line feed in a trailer section",
-        against: &[Hyper],
-        what: What::Accepts,
+        against: &[Hyper, H11],
+        what: What::Refuses,
         applies: |facts, shape| {
-            let end = facts.account.ending.consumed;
-            let message = facts.response.bytes.get(..end).unwrap_or(&[]);
-            let bare = message.ends_with(b"\n") && !message.ends_with(b"\r\n");
-            codings(shape) == ["chunked"] && (bare || has_bare_line_feed(shape.rest))
+            let last = shape.size_lines().pop().unwrap_or(&[]);
+            let digits = hex_digits(last);
+            let is_last = !digits.is_empty() && digits.iter().all(|digit| *digit == b'0');
+            refused(facts, ResponseError::ChunkEnd) && is_last && has_bare_line_feed(shape.rest)
         },
     },
     // Persistence.
@@ -399,6 +424,15 @@ pub const CLASSES: &[Class] = &[
                 head.is_informational() && closes
             });
             close && kept(facts.theirs)
+        },
+    },
+    Class {
+        name: "connection options beside obs-text",
+        against: &[Hyper],
+        what: What::Differs(&["kept"]),
+        applies: |_, shape| {
+            let mut values = shape.head().values("connection").into_iter();
+            values.any(|value| !value.is_ascii())
         },
     },
     Class {

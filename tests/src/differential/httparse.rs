@@ -18,8 +18,8 @@ pub(super) fn verdict(response: &Response) -> Verdict {
             Err(error) => return Verdict::Refused(error.to_string()),
         };
         let code = head.code.unwrap_or(0);
-        // An end to all parsing is what makes a 101 the last head.
-        if code >= 200 || code == 101 {
+        // What follows a 101 is not HTTP any more.
+        if !(100..200).contains(&code) || code == 101 {
             let fields = head.headers.iter();
             let fields = fields.map(|field| (field.name.into(), field.value.to_vec()));
             return Verdict::Whole(Box::new(Message {
