@@ -1,6 +1,8 @@
 //! Simulator, rule tests and platform laws of the muxfer workspace.
 
 pub mod contract;
+pub mod corpus;
+pub mod differential;
 pub mod files;
 pub mod laws;
 pub mod nginx;

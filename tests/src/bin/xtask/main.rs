@@ -3,6 +3,8 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod corpus;
+mod differential;
 mod needs;
 mod nginx;
 mod shell;
@@ -34,6 +36,10 @@ enum Task {
     Sizes,
     /// Write the names of the tests into docs/contract.md
     Contract,
+    /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
+    Corpus,
+    /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
+    Differential(differential::Arguments),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
     /// Random engines in random networks, held against a model
@@ -47,6 +53,8 @@ impl Task {
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
+            Self::Corpus => corpus::run(),
+            Self::Differential(arguments) => differential::run(&arguments),
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
         }
