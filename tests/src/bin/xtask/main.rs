@@ -3,6 +3,7 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod hostile;
 mod needs;
 mod nginx;
 mod shell;
@@ -33,6 +34,8 @@ enum Task {
     Sizes,
     /// Write the names of the tests into docs/contract.md
     Contract,
+    /// Thousands of hostile peers at once, on real sockets
+    Hostile(hostile::Options),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
 }
@@ -44,6 +47,7 @@ impl Task {
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
+            Self::Hostile(options) => hostile::run(&options),
             Self::Nginx => nginx::run(),
         }
     }
