@@ -10,4 +10,5 @@ pub mod recorder;
 pub mod sim;
 pub mod sizes;
 pub mod source;
+pub mod torture;
 pub mod world;

@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 
 use super::catalogue;
 use super::intake::Intake;
-use super::script::{Act, Ask};
+use super::script::{Act, Wish};
 use super::server::Tally;
 
 /// How much one turn reads or floods at most, so that every connection has its turn.
@@ -145,15 +145,7 @@ impl Conn {
         self.intake.expect_body(&head, wish.number);
         self.take_body(tally);
         tally.asked(wish.number);
-        let ask = Ask {
-            variant: wish.variant,
-            number: wish.number,
-            nth: self.nth,
-            connection: self.number,
-            head: &head,
-            patience: wish.patience,
-        };
-        self.script = catalogue::answer(wish.name, &ask).into();
+        self.script = catalogue::answer(&head, self.nth, self.number).into();
         true
     }
 
@@ -246,34 +238,6 @@ impl Conn {
                 Err(Held::Writable)
             }
             Err(_) => Err(Held::Over),
-        }
-    }
-}
-
-/// What a request wants: `/name/variant?n=number&p=patience`.
-struct Wish<'a> {
-    name: &'a str,
-    variant: usize,
-    number: u64,
-    patience: u64,
-}
-
-impl<'a> Wish<'a> {
-    fn of(head: &'a str) -> Self {
-        let target = head.split(' ').nth(1).unwrap_or("");
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut segments = path.split('/').skip(1);
-        let name = segments.next().unwrap_or("");
-        let variant = segments.next().and_then(|text| text.parse().ok());
-        let value = |key: &str| {
-            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(found, _)| *found == key)?.1.parse().ok()
-        };
-        Self {
-            name,
-            variant: variant.unwrap_or(0),
-            number: value("n").unwrap_or(0),
-            patience: value("p").unwrap_or(0),
         }
     }
 }

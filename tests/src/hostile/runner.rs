@@ -124,7 +124,7 @@ pub fn alone(server: &Server, visit: &Visit, patience: Duration, warm: bool) -> 
     if warm && !visitor.reused {
         return Err(named(format!("/{}: it was not", visit.entry.name)));
     }
-    let left = u32::from(visit.entry.keeps);
+    let left = visit.entry.leaves;
     let end = Instant::now() + SLACK;
     while driver.multi().counts().connections > left && Instant::now() < end {
         Client::turn(&mut driver, TURN)?;

@@ -91,13 +91,43 @@ impl Ask<'_> {
         self.head.split(' ').nth(1).unwrap_or("")
     }
 
-    /// Has it a field of this name (in lower case)?
+    /// The value of the first field of this name (in lower case).
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        let mut fields = self.head.lines().skip(1);
-        fields.any(|line| {
-            line.split_once(':')
-                .is_some_and(|(found, _)| found.eq_ignore_ascii_case(name))
-        })
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'));
+        let found = fields.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(found.1.trim())
+    }
+}
+
+/// What a request wants: `/name/variant?n=number&p=patience`.
+pub(super) struct Wish<'a> {
+    pub(super) name: &'a str,
+    pub(super) variant: usize,
+    pub(super) number: u64,
+    pub(super) patience: u64,
+}
+
+impl<'a> Wish<'a> {
+    pub(super) fn of(head: &'a str) -> Self {
+        let target = head.split(' ').nth(1).unwrap_or("");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut segments = path.split('/').skip(1);
+        let name = segments.next().unwrap_or("");
+        let variant = segments.next().and_then(|text| text.parse().ok());
+        let value = |key: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(found, _)| *found == key)?.1.parse().ok()
+        };
+        Self {
+            name,
+            variant: variant.unwrap_or(0),
+            number: value("n").unwrap_or(0),
+            patience: value("p").unwrap_or(0),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What the tests need besides cargo: rustfmt, clippy, and an nginx to fetch from.
+//! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, and strace, which
+//! makes system calls fail.
 
 use std::process::Command;
 
@@ -8,7 +9,12 @@ use crate::shell::{self, Fault};
 pub(crate) fn run() -> Result<(), Fault> {
     component("rustfmt", "fmt")?;
     component("clippy", "clippy")?;
-    nginx()
+    package("nginx-light", muxfer_tests::nginx::MISSING, || {
+        muxfer_tests::nginx::program().is_some()
+    })?;
+    package("strace", muxfer_tests::torture::injected::MISSING, || {
+        muxfer_tests::torture::injected::strace().is_some()
+    })
 }
 
 /// A component of the toolchain, known by its cargo subcommand.
@@ -26,26 +32,23 @@ fn component(name: &str, subcommand: &str) -> Result<(), Fault> {
     )))
 }
 
-/// The web server that the end-to-end tests fetch from.
-fn nginx() -> Result<(), Fault> {
-    if muxfer_tests::nginx::program().is_some() {
+/// A package of Debian with a program that the tests run.
+fn package(name: &str, missing: &str, there: fn() -> bool) -> Result<(), Fault> {
+    if there() {
         return Ok(());
     }
     for prefix in [&[][..], &["sudo", "-n"]] {
         // The lists may be old or absent: without them the install finds nothing. A mirror that is
         // down must not hide a package that is in the cache, so the result of `update` is not asked.
         if shell::succeeds(apt_get(prefix, &["update"])) {
-            println!("installing nginx-light");
+            println!("installing {name}");
         }
-        let install = apt_get(
-            prefix,
-            &["install", "-y", "--no-install-recommends", "nginx-light"],
-        );
-        if shell::succeeds(install) && muxfer_tests::nginx::program().is_some() {
+        let install = apt_get(prefix, &["install", "-y", "--no-install-recommends", name]);
+        if shell::succeeds(install) && there() {
             return Ok(());
         }
     }
-    Err(Fault(muxfer_tests::nginx::MISSING.to_owned()))
+    Err(Fault(missing.to_owned()))
 }
 
 /// `apt-get` that never asks, behind `prefix`.

@@ -77,15 +77,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         |ask| {
             let (number, patience) = (ask.number, ask.patience);
             vec![Act::text(&format!(
-                "HTTP/1.1 302 Found\r\nLocation: /sized/4?n={number}&p={patience}\r\n\
+                "HTTP/1.1 302 Found\r\nLocation: /sized/2?n={number}&p={patience}\r\n\
                  Content-Length: 5\r\n\r\nmoved"
             ))]
         },
-        |_| Outcome::Success(200, 20_000),
+        |_| Outcome::Success(200, 100),
     )
     .wish(|visitor| visitor.follow(3))
     .keeps()
     .weight(30),
+    Entry::new("hop-away", "CHECKLIST 22", away, |_| {
+        Outcome::Success(200, 100)
+    })
+    .wish(|visitor| visitor.follow(3))
+    .leaves(2)
+    .weight(10),
 ];
 
 fn chunked(ask: &super::Ask<'_>) -> Vec<Act> {
@@ -107,6 +113,20 @@ fn sliced(ask: &super::Ask<'_>) -> Vec<Act> {
     slices
         .flat_map(|slice| [Act::Send(slice.to_vec()), Act::wait(3)])
         .collect()
+}
+
+/// To another host, by name, at the same port.
+fn away(ask: &super::Ask<'_>) -> Vec<Act> {
+    let host = ask.field("host").unwrap_or("");
+    let port = host
+        .split_once(':')
+        .map_or_else(String::new, |(_, port)| format!(":{port}"));
+    let (number, patience) = (ask.number, ask.patience);
+    vec![Act::text(&format!(
+        "HTTP/1.1 307 Temporary Redirect\r\n\
+         Location: http://localhost{port}/sized/2?n={number}&p={patience}\r\n\
+         Content-Length: 0\r\n\r\n"
+    ))]
 }
 
 fn stored(ask: &super::Ask<'_>) -> Vec<Act> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use muxfer_core::Error;
 use muxfer_core::error::ResponseError;
 
-use super::script::{Act, Ask};
+use super::script::{Act, Ask, Wish};
 use super::server::Gate;
 use super::visitor::Visitor;
 
@@ -47,8 +47,8 @@ pub struct Entry {
     pub answer: fn(&Ask<'_>) -> Vec<Act>,
     /// What the transfer wants beside its URL.
     pub wish: fn(Visitor) -> Visitor,
-    /// The connection is kept at the end.
-    pub keeps: bool,
+    /// How many connections are kept at the end.
+    pub leaves: u32,
     /// It ends by this limit, and not before: the time of the limit for this patience.
     pub limit: Option<fn(Duration) -> Duration>,
     /// It leaves bytes on the connection that came too late to be noticed in time: another
@@ -75,15 +75,19 @@ impl Entry {
             outcome,
             answer,
             wish: |visitor| visitor,
-            keeps: false,
+            leaves: 0,
             limit: None,
             apart: false,
             weight: 10,
         }
     }
 
-    const fn keeps(mut self) -> Self {
-        self.keeps = true;
+    const fn keeps(self) -> Self {
+        self.leaves(1)
+    }
+
+    const fn leaves(mut self, connections: u32) -> Self {
+        self.leaves = connections;
         self
     }
 
@@ -152,16 +156,23 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     all().iter().find(|entry| entry.name == name)
 }
 
-/// What the server does with a request that names this entry.
-pub(super) fn answer(name: &str, ask: &Ask<'_>) -> Vec<Act> {
-    find(name).map_or_else(
-        || {
-            vec![Act::text(
-                "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-            )]
-        },
-        |entry| (entry.answer)(ask),
-    )
+/// What the server does with a request: the `nth` of a connection.
+#[must_use]
+pub fn answer(head: &str, nth: u32, connection: u64) -> Vec<Act> {
+    let wish = Wish::of(head);
+    let Some(entry) = find(wish.name) else {
+        return vec![Act::text(
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        )];
+    };
+    (entry.answer)(&Ask {
+        variant: wish.variant,
+        number: wish.number,
+        nth,
+        connection,
+        head,
+        patience: wish.patience,
+    })
 }
 
 /// What the server does at a gate before it has heard anything.

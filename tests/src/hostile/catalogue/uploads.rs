@@ -137,7 +137,7 @@ const EXPECTATION: &str = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\
 
 /// The second time it is asked without; then the refusal is the answer.
 fn never_met(ask: &super::Ask<'_>) -> Vec<Act> {
-    if ask.has("expect") {
+    if ask.field("expect").is_some() {
         return vec![Act::text(EXPECTATION), Act::Stay];
     }
     vec![Act::Body, Act::text(EXPECTATION)]
@@ -145,7 +145,7 @@ fn never_met(ask: &super::Ask<'_>) -> Vec<Act> {
 
 /// RFC 9110 §10.1.1: a client may ask again without.
 fn not_with_expect(ask: &super::Ask<'_>) -> Vec<Act> {
-    if ask.has("expect") {
+    if ask.field("expect").is_some() {
         return vec![Act::text(EXPECTATION), Act::Close];
     }
     vec![Act::Body, Act::Send(ask.sized(10))]
