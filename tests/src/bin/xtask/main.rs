@@ -5,6 +5,7 @@
 mod contract;
 mod corpus;
 mod differential;
+mod hostile;
 mod needs;
 mod nginx;
 mod shell;
@@ -40,6 +41,8 @@ enum Task {
     Corpus,
     /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
     Differential(differential::Arguments),
+    /// Thousands of hostile peers at once, on real sockets
+    Hostile(hostile::Options),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
     /// Random engines in random networks, held against a model
@@ -55,6 +58,7 @@ impl Task {
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
             Self::Differential(arguments) => differential::run(&arguments),
+            Self::Hostile(options) => hostile::run(&options),
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
         }

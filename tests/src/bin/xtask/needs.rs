@@ -1,10 +1,11 @@
-//! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, and Python's h11 to
-//! compare with.
+//! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, Python's h11 to
+//! compare with, and strace, which makes system calls fail.
 
 use std::process::Command;
 
 use muxfer_tests::differential::h11;
 use muxfer_tests::nginx;
+use muxfer_tests::torture::injected;
 
 use crate::shell::{self, Fault};
 
@@ -13,7 +14,8 @@ pub(crate) fn run() -> Result<(), Fault> {
     component("rustfmt", "fmt")?;
     component("clippy", "clippy")?;
     package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
-    package("python3-h11", h11::MISSING, h11::is_there)
+    package("python3-h11", h11::MISSING, h11::is_there)?;
+    package("strace", injected::MISSING, || injected::strace().is_some())
 }
 
 /// A component of the toolchain, known by its cargo subcommand.
