@@ -10,5 +10,6 @@ pub mod proxy;
 pub mod recorder;
 pub mod sim;
 pub mod sizes;
+pub mod soak;
 pub mod source;
 pub mod world;

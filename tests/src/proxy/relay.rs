@@ -70,8 +70,6 @@ pub(super) struct Relay {
     /// Nothing is accepted before this time, and no listener is watched.
     resting: Option<Instant>,
     upstream: SocketAddr,
-    /// A socket for the next link, so that none is accepted that can't be served.
-    spare: Option<OwnedFd>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     buffers: Vec<Buffers>,
@@ -96,7 +94,6 @@ impl Relay {
             listeners,
             resting: None,
             upstream,
-            spare: None,
             slots: Vec::new(),
             free: Vec::new(),
             buffers: Vec::new(),
@@ -237,18 +234,9 @@ impl Relay {
 
     fn accept(&mut self, listener: usize) -> Result<(), Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let server = match self.spare.take() {
-            Some(server) => server,
-            None => socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?,
-        };
-        let accepted = retry_on_intr(|| accept_with(&self.listeners[listener], flags));
-        let client = match accepted {
-            Ok(client) => client,
-            Err(errno) => {
-                self.spare = Some(server);
-                return Err(errno);
-            }
-        };
+        // First of all, so that no client is accepted that can't be served.
+        let server = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        let client = retry_on_intr(|| accept_with(&self.listeners[listener], flags))?;
         self.ledger.count(|counts| counts.accepted += 1);
         match self.open(client, server) {
             Ok(()) => self.ledger.count(|counts| counts.open += 1),

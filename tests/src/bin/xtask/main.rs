@@ -7,6 +7,7 @@ mod needs;
 mod nginx;
 mod shell;
 mod sizes;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Task {
     Contract,
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
+    /// Send a million requests through epoll to a real nginx, with faults between
+    Soak(muxfer_tests::soak::Setup),
 }
 
 impl Task {
@@ -45,6 +48,7 @@ impl Task {
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
             Self::Nginx => nginx::run(),
+            Self::Soak(setup) => soak::run(&setup),
         }
     }
 }
