@@ -9,10 +9,11 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Room for so many bytes.
+    /// Room for so many bytes. They are written to, so that the system gives the memory now: it must
+    /// not look like a leak when it comes into use little by little.
     pub(super) fn new(room: usize) -> Self {
         Self {
-            bytes: vec![0; room].into_boxed_slice(),
+            bytes: vec![0xff; room].into_boxed_slice(),
             start: 0,
             end: 0,
         }
