@@ -3,14 +3,17 @@
 pub mod contract;
 pub mod corpus;
 pub mod differential;
+pub mod descriptors;
 pub mod files;
 pub mod hostile;
 pub mod laws;
 pub mod nginx;
 pub mod program;
+pub mod proxy;
 pub mod recorder;
 pub mod sim;
 pub mod sizes;
+pub mod soak;
 pub mod source;
 pub mod swarm;
 pub mod torture;

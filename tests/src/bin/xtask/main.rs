@@ -11,6 +11,7 @@ mod nginx;
 mod shell;
 mod sizes;
 mod swarm;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Task {
     Nginx,
     /// Random engines in random networks, held against a model
     Swarm(swarm::Arguments),
+    /// Send a million requests through epoll to a real nginx, with faults between
+    Soak(muxfer_tests::soak::Setup),
 }
 
 impl Task {
@@ -61,6 +64,7 @@ impl Task {
             Self::Hostile(options) => hostile::run(&options),
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
+            Self::Soak(setup) => soak::run(&setup),
         }
     }
 }
