@@ -141,7 +141,8 @@ fn r98_large_and_unknown_bodies_ask_first() {
 /// A peer that sees heads before bodies: it answers the head with this, and counts the body.
 fn at_the_head(answer: &'static [(&'static str, u64)]) -> World {
     let mut seen = false;
-    World::serving(Box::new(move |bytes, _| {
+    World::serving(Box::new(move |inbound| {
+        let bytes = inbound.bytes;
         if seen || !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
             return Vec::new();
         }
@@ -195,7 +196,8 @@ fn r98_417_is_asked_again_without() {
     let mut refused = false;
     world.sim.serve(
         "10.0.0.1:80",
-        Box::new(move |bytes, _| {
+        Box::new(move |inbound| {
+            let bytes = inbound.bytes;
             let text = String::from_utf8_lossy(bytes).into_owned();
             if text.contains("Expect:") && !refused {
                 refused = true;
