@@ -331,6 +331,12 @@ fn faults(random: &mut Prng, net: &mut Net, director: &mut Director) {
     faults.would_block = [0, 0, 10][index(random, 3)];
     faults.spurious = [0, 10][index(random, 2)];
     faults.shuffle = random.chance(50);
+    faults.ragged = random.chance(20);
+    faults.eager = [0, 0, 20][index(random, 3)];
+    faults.stale = [0, 20][index(random, 2)];
+    faults.double = [0, 20][index(random, 2)];
+    faults.latency = Duration::from_millis([0, 0, 8][index(random, 3)]);
+    director.latency = faults.latency;
     director.may_smuggle = faults.would_block == 0;
     net.missing = [0, 0, 0, 8][index(random, 4)];
 }
@@ -355,6 +361,7 @@ fn capacity(random: &mut Prng) -> Capacity {
     Capacity {
         transfers: 1 + index(random, 8),
         conns: 1 + index(random, 6),
+        lines: 1 + index(random, 3),
         origins: 1 + index(random, 5),
         name_bytes: 64,
         line_bytes: 512,

@@ -224,7 +224,6 @@ impl Transport for Net {
     }
 
     fn commit(&mut self, conn: ConnId, n: usize) -> Result<(), IoError> {
-        self.director.borrow_mut().speaks(conn, self.sim.now);
         self.sim.commit(conn, n)
     }
 
@@ -239,11 +238,11 @@ impl Transport for Net {
 
 impl Watch for Net {
     fn socket(&mut self, conn: ConnId, want: Interest) {
-        self.sim.socket(conn, want);
+        Watch::socket(&mut self.sim, conn, want);
     }
 
     fn timer(&mut self, at: Option<Instant>) {
-        self.sim.timer(at);
+        Watch::timer(&mut self.sim, at);
     }
 }
 

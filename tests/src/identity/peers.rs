@@ -69,6 +69,8 @@ pub(super) struct Director {
     pub(super) changed: Option<Instant>,
     /// The age at which a connection serves no more.
     pub(super) lifetime: Duration,
+    /// How long bytes may be on their way.
+    pub(super) latency: Duration,
     /// Bytes behind a message can be seen: reading never stalls for nothing.
     pub(super) may_smuggle: bool,
 }
@@ -97,6 +99,7 @@ impl Director {
             tally: Tally::default(),
             changed: None,
             lifetime: Duration::MAX,
+            latency: Duration::ZERO,
             may_smuggle: true,
         }
     }
@@ -124,12 +127,6 @@ impl Director {
         self.lines.insert(conn, line);
     }
 
-    /// The bytes that come next are of this connection.
-    pub(super) fn speaks(&mut self, conn: ConnId, now: Instant) {
-        self.speaker = Some(conn);
-        self.now = now;
-    }
-
     /// From now on connections serve at most the request that they may have been given already.
     pub(super) fn network_changed(&mut self, now: Instant) {
         self.changed = Some(now);
@@ -145,16 +142,15 @@ impl Director {
 
     /// Bytes have come: is anything allowed to come at all? Answers what a peer says that does not
     /// wait for the whole request.
-    fn bytes_came(&mut self, bytes: &mut Vec<u8>) -> Vec<Act> {
-        let now = self.now;
+    fn bytes_came(&mut self, conn: ConnId, now: Instant, bytes: &mut Vec<u8>) -> Vec<Act> {
+        (self.speaker, self.now) = (Some(conn), now);
         let line = self.line();
         line.began.get_or_insert(now);
         if let Some(why) = line.over {
             let is_request = !line.early || has(bytes, b" HTTP/1.1\r\n");
             bytes.clear();
             if is_request {
-                let conn = self.speaker;
-                self.fault(format!("a request over {conn:?}, which {why}"));
+                self.fault(format!("a request over {conn}, which {why}"));
             }
             return Vec::new();
         }
@@ -304,7 +300,7 @@ impl Director {
         }
         let script = self.script.clone();
         let origin = &script.origins[plan.hops[hop].origin];
-        let (now, lifetime, conn) = (self.now, self.lifetime, self.speaker);
+        let (now, oldest, conn) = (self.now, self.lifetime + self.latency, self.speaker);
         let line = self.line();
         let mut faults = model::faults(plan, hop, origin, request);
         if line.secure != origin.secure || line.host != origin.host || line.port != origin.port {
@@ -321,7 +317,7 @@ impl Director {
         if reused && began < line.answered {
             faults.push("CONTRACT R86: the one before is not answered yet".to_string());
         }
-        if reused && began.since(line.opened) > lifetime {
+        if reused && began.since(line.opened) > oldest {
             faults.push("CONTRACT R87: the connection is too old".to_string());
         }
         if let Some(left) = &mut line.spared {
@@ -408,9 +404,10 @@ pub(super) fn peer(director: &Rc<RefCell<Director>>) -> Peer {
     let answers = director.clone();
     let mut whole = http(move |request| answers.borrow_mut().answer(request));
     let director = director.clone();
-    Box::new(move |bytes, served| {
-        let mut acts = director.borrow_mut().bytes_came(bytes);
-        acts.extend(whole(bytes, served));
+    Box::new(move |inbound| {
+        let (conn, now) = (inbound.conn, inbound.now);
+        let mut acts = director.borrow_mut().bytes_came(conn, now, inbound.bytes);
+        acts.extend(whole(inbound));
         acts
     })
 }

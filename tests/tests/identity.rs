@@ -1,0 +1,34 @@
+//! Identity, from a seed: `cargo xtask identity` runs more of it.
+
+use std::time::Duration;
+
+use muxfer_core::Config;
+use muxfer_tests::identity;
+use muxfer_tests::sim::{Act, http, ok};
+use muxfer_tests::world::World;
+
+/// As many as take a few seconds.
+const SEEDS: u64 = 400;
+
+#[test]
+fn checklist_1_and_5_nothing_of_one_origin_is_used_for_another() {
+    let tally = identity::check_all(0, SEEDS).unwrap_or_else(|why| panic!("{why}"));
+    println!("{tally:#?}");
+}
+
+#[test]
+fn r87_a_connection_is_not_handed_on_past_its_lifetime() {
+    let mut world = World::new(Config {
+        max_total_connections: 1,
+        lifetime: Duration::from_millis(25),
+        ..Config::DEFAULT
+    });
+    let peer = http(|_| [vec![Act::wait(10)], ok("x")].concat());
+    world.sim.serve("10.0.0.1:80", peer);
+    let handles: Vec<_> = (0..6).map(|_| world.get("/")).collect();
+    for handle in handles {
+        world.done(handle);
+    }
+    // Each serves those that end within its 25 ms, and the one that it has by then.
+    assert_eq!(world.opens(), 2);
+}
