@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use muxfer_core::Config;
+use muxfer_core::time::Instant;
 use muxfer_tests::identity;
-use muxfer_tests::sim::{Act, http, ok};
+use muxfer_tests::recorder::Recorder;
+use muxfer_tests::sim::{Act, Listen, http, ok};
 use muxfer_tests::world::World;
 
 /// As many as take a few seconds.
@@ -31,4 +33,22 @@ fn r87_a_connection_is_not_handed_on_past_its_lifetime() {
     }
     // Each serves those that end within its 25 ms, and the one that it has by then.
     assert_eq!(world.opens(), 2);
+}
+
+#[test]
+fn r99_a_race_goes_on_with_addresses_that_were_found_anew() {
+    let mut world = World::new(Config::DEFAULT);
+    world.sim.dns_keep = Duration::from_millis(1);
+    world.sim.name("a.test", &["10.0.0.1", "10.0.0.2"]);
+    world.sim.listen("10.0.0.1:80", Listen::Silent);
+    world.sim.serve("10.0.0.3:80", http(|_| ok("x")));
+    let first = world.add(Recorder::get("http://a.test/"));
+    world.run_for(Duration::from_millis(100));
+    world.sim.name("a.test", &["10.0.0.3"]);
+    let other = world.add(Recorder::get("http://a.test/").options(|o| o.forbid_reuse = true));
+    world.run_for(Duration::from_millis(50));
+    assert_eq!(world.done(other).text(), "x");
+    // The second of the addresses is the first of the new ones.
+    assert_eq!(world.done(first).text(), "x");
+    assert!(world.sim.now < Instant::from_micros(2_000_000));
 }

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
 use crate::net::{Interest, IoError, Stall};
-use crate::origin::{Lookup, Origin, interleave};
+use crate::origin::{Lookup, Origin};
 use crate::platform::{Platform, Resolved, Target};
 use crate::store::{ConnId, Handle, List, OriginId};
 use crate::time::Timer;
@@ -65,8 +65,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(origin) = self.origins.get_mut(id) else {
             return;
         };
-        origin.addresses = interleave(&found.addresses);
-        origin.lookup = Lookup::Known(cx.now + found.keep);
+        origin.learn(&found.addresses, cx.now + found.keep);
         while let Some(waiting) = self
             .origins
             .get(id)
@@ -100,6 +99,7 @@ impl<E: Easy> Multi<'_, E> {
             attempts: List::EMPTY,
             error: IoError::Unreachable,
             next: 0,
+            edition: 0,
             patient: false,
         }));
         self.try_addresses(cx, handle);
@@ -143,6 +143,10 @@ impl<E: Easy> Multi<'_, E> {
             let Some(origin) = self.origins.get(id) else {
                 return Next::Exhausted;
             };
+            if core::mem::replace(&mut race.edition, origin.edition()) != origin.edition() {
+                // Another transfer has asked anew meanwhile: the numbers mean other addresses.
+                race.next = 0;
+            }
             let Some(ip) = origin.address(race.next.into()) else {
                 return Next::Exhausted;
             };

@@ -3,7 +3,7 @@
 mod addresses;
 mod table;
 
-pub(crate) use addresses::interleave;
+use addresses::interleave;
 pub(crate) use table::{FindError, Origins};
 
 use core::net::IpAddr;
@@ -58,7 +58,9 @@ pub struct Origin {
     hash: u32,
     /// The next of the same bucket, counted from 1; 0 ends the chain.
     chain: u32,
-    pub(crate) addresses: Addresses,
+    addresses: Addresses,
+    /// Counts how often the addresses were replaced; it wraps.
+    edition: u8,
     pub(crate) lookup: Lookup,
     /// Connections, and transfers that have a claim to one.
     pub(crate) conns: u32,
@@ -76,7 +78,18 @@ impl Origin {
         self.port
     }
 
-    /// The address number `nth`, if it may still be used.
+    /// Replaces the addresses by these, which may be used until then.
+    pub(crate) fn learn(&mut self, found: &Addresses, until: Instant) {
+        self.addresses = interleave(found);
+        self.edition = self.edition.wrapping_add(1);
+        self.lookup = Lookup::Known(until);
+    }
+
+    pub(crate) const fn edition(&self) -> u8 {
+        self.edition
+    }
+
+    /// The address number `nth` of the present edition.
     pub(crate) fn address(&self, nth: usize) -> Option<IpAddr> {
         self.addresses.get(nth).copied()
     }

@@ -130,6 +130,7 @@ impl<'s> Origins<'s> {
             hash,
             chain: first,
             addresses: Addresses::new(),
+            edition: 0,
             lookup: Lookup::Unknown,
             conns: 0,
             users: 0,
