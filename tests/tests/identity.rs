@@ -15,7 +15,28 @@ const SEEDS: u64 = 400;
 #[test]
 fn checklist_1_and_5_nothing_of_one_origin_is_used_for_another() {
     let tally = identity::check_all(0, SEEDS).unwrap_or_else(|why| panic!("{why}"));
-    println!("{tally:#?}");
+    // All that could go wrong has been tried, and often.
+    for (what, count, least) in [
+        ("requests", tally.requests, 8_000),
+        (
+            "over connections that were used before",
+            tally.reused,
+            1_000,
+        ),
+        ("of transfers that had left their origin", tally.away, 2_000),
+        ("of transfers that had come back", tally.homecomings, 400),
+        ("with credentials", tally.authorized, 3_000),
+        ("without an answer", tally.unanswered, 100),
+        ("answered early", tally.early, 80),
+        ("refused for what they expect", tally.refused_expect, 20),
+        ("with bytes behind the answer", tally.smuggled, 100),
+        ("look-ups", tally.lookups, 2_000),
+        ("successes", tally.succeeded, 2_500),
+        ("removed", tally.removed, 80),
+        ("changes of the network", tally.changes, 100),
+    ] {
+        assert!(count >= least, "{what}: {count} of {least}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The easy handle of a planned transfer.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use muxfer_core::Easy;
@@ -7,29 +8,31 @@ use muxfer_core::easy::{
     Auth, Body, Field, Fields, Follow, Given, Options, Range, Request, Taken, Trace,
 };
 
+use super::peers::Director;
 use super::plan::{self, Plan};
 
 /// It asks for what was planned and keeps what it is given.
-#[derive(Debug)]
 pub(super) struct Asker {
     pub(super) id: usize,
     plan: Rc<Plan>,
     url: String,
     read: usize,
     pub(super) body: Vec<u8>,
-    /// Connections that served others before and that it was told of.
-    pub(super) reused: usize,
+    director: Rc<RefCell<Director>>,
+    /// It is connecting.
+    races: bool,
 }
 
 impl Asker {
-    pub(super) fn new(id: usize, plan: Rc<Plan>) -> Self {
+    pub(super) fn new(id: usize, plan: Rc<Plan>, director: Rc<RefCell<Director>>) -> Self {
         Self {
             id,
             url: plan.url.clone(),
             plan,
             read: 0,
             body: Vec::new(),
-            reused: 0,
+            director,
+            races: false,
         }
     }
 }
@@ -96,6 +99,13 @@ impl Easy for Asker {
     }
 
     fn on_trace(&mut self, trace: Trace<'_>) {
-        self.reused += usize::from(matches!(trace, Trace::Reused(_)));
+        match trace {
+            Trace::Connecting(_) => {
+                let begins = !std::mem::replace(&mut self.races, true);
+                self.director.borrow_mut().begins_race = begins;
+            }
+            Trace::Connected(_) | Trace::Reused(_) => self.races = false,
+            _ => {}
+        }
     }
 }

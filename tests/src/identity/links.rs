@@ -35,7 +35,16 @@ impl Link {
 
 /// A name in a path. None of them is a dot segment, though some look like one or like a host.
 fn segment(random: &mut Prng) -> String {
-    const NAMES: &[&str] = &["p", "q.r", "%2e%2e", "%2F", "a.test:81", "@b.test", "...", "x=1;y"];
+    const NAMES: &[&str] = &[
+        "p",
+        "q.r",
+        "%2e%2e",
+        "%2F",
+        "a.test:81",
+        "@b.test",
+        "...",
+        "x=1;y",
+    ];
     NAMES[index(random, NAMES.len())].to_string()
 }
 
@@ -76,11 +85,7 @@ pub(super) fn first(
 
 /// A `Location` that leads from `base` to that origin.
 pub(super) fn next(random: &mut Prng, base: &Link, to: usize, origin: &Origin) -> Link {
-    let userinfo = if random.chance(25) {
-        "evil:evil@"
-    } else {
-        ""
-    };
+    let userinfo = if random.chance(25) { "evil:evil@" } else { "" };
     if base.origin != to || random.chance(25) {
         return absolute(random, to, origin, userinfo);
     }

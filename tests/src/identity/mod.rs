@@ -212,7 +212,7 @@ impl Run {
             if self.start + self.plans[id].starts > now {
                 return;
             }
-            let easy = Asker::new(id, self.plans[id].clone());
+            let easy = Asker::new(id, self.plans[id].clone(), self.director.clone());
             let Ok(handle) = self.multi.add(now, &mut self.net, easy) else {
                 return;
             };
@@ -231,7 +231,10 @@ impl Run {
     fn let_time_pass(&mut self) -> bool {
         let mut events = self.net.events();
         if events.is_empty() {
-            let joins = self.coming.last().map(|id| self.start + self.plans[*id].starts);
+            let joins = self
+                .coming
+                .last()
+                .map(|id| self.start + self.plans[*id].starts);
             let joins = joins.filter(|at| *at > self.net.sim.now);
             let Some(next) = self.net.next().into_iter().chain(joins).min() else {
                 return false;
@@ -247,13 +250,18 @@ impl Run {
 
     fn read_messages(&mut self) {
         while let Some(message) = self.multi.info_read() {
-            let place = self.added.iter().position(|added| added.handle == message.handle);
+            let place = self
+                .added
+                .iter()
+                .position(|added| added.handle == message.handle);
             let Some(place) = place else {
                 self.fault(format!("a message of nobody: {message:?}"));
                 continue;
             };
             let added = self.added.swap_remove(place);
-            let easy = self.multi.remove(self.net.sim.now, &mut self.net, added.handle);
+            let easy = self
+                .multi
+                .remove(self.net.sim.now, &mut self.net, added.handle);
             match easy {
                 Some(easy) if easy.id == added.id => self.judge(&easy, message.result),
                 Some(_) | None => self.fault(format!("{} is not there", added.id)),
@@ -273,6 +281,8 @@ impl Run {
             Ok(()) => standing.hop == last && last_body(plan, id) == easy.body,
             Err(Error::TooManyRedirects) => standing.hop == last && last < plan.hops.len(),
             Err(Error::Timeout(Timer::Total)) => plan.options.total.is_some(),
+            // An address that keeps silent can hold the only connection for half of the limit.
+            Err(Error::Timeout(Timer::Connect)) => true,
             Err(Error::Resolve) => self.net.missing > 0,
             Err(Error::Rewind) => {
                 !plan.can_rewind && (0..plan.hops.len()).any(|hop| model::streams(plan, hop))
@@ -300,7 +310,8 @@ impl Run {
             .position(|added| added.removed_at.is_some_and(|at| at <= self.step))
         {
             let added = self.added.swap_remove(place);
-            self.multi.remove(self.net.sim.now, &mut self.net, added.handle);
+            self.multi
+                .remove(self.net.sim.now, &mut self.net, added.handle);
             let mut director = self.director.borrow_mut();
             director.standings[added.id].over = true;
             director.tally.removed += 1;
@@ -326,8 +337,8 @@ fn last_body(plan: &Plan, id: usize) -> Vec<u8> {
 
 fn faults(random: &mut Prng, net: &mut Net, director: &mut Director) {
     let faults = &mut net.sim.faults;
-    faults.split = [0, 0, 1, 17][index(random, 4)];
-    faults.window = [0, 0, 1, 50][index(random, 4)];
+    faults.split = [0, 0, 0, 1, 17][index(random, 5)];
+    faults.window = [0, 0, 7, 50][index(random, 4)];
     faults.would_block = [0, 0, 10][index(random, 3)];
     faults.spurious = [0, 10][index(random, 2)];
     faults.shuffle = random.chance(50);

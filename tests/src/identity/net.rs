@@ -25,8 +25,6 @@ struct Answer {
     port: u16,
     given: Instant,
     until: Instant,
-    /// A race begins with it.
-    first: bool,
     /// The scheme and the settings that it was first used for.
     used_for: Option<(Scheme, u32)>,
 }
@@ -55,7 +53,11 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new(mut random: Prng, origins: &[Origin], director: Rc<RefCell<Director>>) -> Self {
+    pub(super) fn new(
+        mut random: Prng,
+        origins: &[Origin],
+        director: Rc<RefCell<Director>>,
+    ) -> Self {
         let mut sim = Sim::new(random.next());
         let mut pinned = HashMap::new();
         for origin in origins {
@@ -128,16 +130,10 @@ impl Net {
                 port,
                 given: now,
                 until: now + keep,
-                first: false,
                 used_for: None,
             };
             self.answers.insert(ip, answer);
             addresses.push(ip).expect("no more than fit");
-        }
-        // CONTRACT R99: IPv6 first, and the resolver's order in each family.
-        let first = addresses.iter().find(|ip| ip.is_ipv6()).or(addresses.first());
-        if let Some(answer) = first.and_then(|ip| self.answers.get_mut(ip)) {
-            answer.first = true;
         }
         self.latest.insert(query, now);
         Resolved { addresses, keep }
@@ -177,13 +173,17 @@ impl Net {
         if self.latest.get(&answer.query) != Some(&answer.given) {
             return Err(format!("{ip} was replaced by a later answer"));
         }
-        // A race goes on with the addresses that it began with.
-        let fresh = now < answer.until || now == answer.given;
-        if answer.first && !fresh {
+        // A race goes on with what is known by then, but it begins with what may be used.
+        let director = self.director.borrow();
+        let begins = director.begins_race;
+        if begins && now >= answer.until && now != answer.given {
             return Err(format!("{ip} has expired"));
         }
-        let changed = self.director.borrow().changed;
-        if answer.first && changed.is_some_and(|changed| answer.given < changed) {
+        if begins
+            && director
+                .changed
+                .is_some_and(|changed| answer.given < changed)
+        {
             return Err(format!("{ip} is from before the change of network"));
         }
         Ok(())

@@ -36,6 +36,8 @@ struct Line {
     early: bool,
     /// The head of the request that comes now was looked at.
     seen: bool,
+    /// `100 Continue` was said to it: the response has begun (CONTRACT R88).
+    continued: bool,
     /// Requests that may still come after a change of network.
     spared: Option<u32>,
 }
@@ -65,6 +67,8 @@ pub(super) struct Director {
     speaker: Option<ConnId>,
     pub(super) faults: Vec<String>,
     pub(super) tally: Tally,
+    /// The connection that is opened next is the first attempt of its transfer.
+    pub(super) begins_race: bool,
     /// When the network changed last.
     pub(super) changed: Option<Instant>,
     /// The age at which a connection serves no more.
@@ -97,6 +101,7 @@ impl Director {
             speaker: None,
             faults: Vec::new(),
             tally: Tally::default(),
+            begins_race: false,
             changed: None,
             lifetime: Duration::MAX,
             latency: Duration::ZERO,
@@ -122,6 +127,7 @@ impl Director {
             dies: false,
             early: false,
             seen: false,
+            continued: false,
             spared: None,
         };
         self.lines.insert(conn, line);
@@ -178,14 +184,21 @@ impl Director {
         };
         let id = id.unwrap_or(0);
         let standing = self.standings[id].clone();
+        // What is on its way for a while may be the body, after the time to wait for the answer.
+        let early = self.latency.is_zero();
         let redirects = plan
             .hops
             .get(standing.hop)
             .is_some_and(|hop| hop.redirect.is_some());
         let acts = match index(&mut self.random, 5) {
-            0 => return vec![Act::text("HTTP/1.1 100 Continue\r\n\r\n")],
-            1 if !standing.no_expect => vec![refuse_expect()],
-            2 if redirects => vec![Act::Send(render(&plan, id, standing.hop, Style::Length))],
+            0 => {
+                self.line().continued = true;
+                return vec![Act::text("HTTP/1.1 100 Continue\r\n\r\n")];
+            }
+            1 if early && !standing.no_expect => vec![refuse_expect()],
+            2 if early && redirects => {
+                vec![Act::Send(render(&plan, id, standing.hop, Style::Length))]
+            }
             _ => return Vec::new(),
         };
         // It is answered as if its body had come, and the body is never asked for.
@@ -214,12 +227,12 @@ impl Director {
         };
         let plan = self.plans[id].clone();
         self.check(id, &plan, request);
-        let reused = self.line().requests > 0;
         let line = self.line();
+        let may_go = line.requests > 0 && !std::mem::take(&mut line.continued);
         line.requests += 1;
         (line.began, line.seen) = (None, false);
         let dies = line.dies;
-        if dies || (reused && self.standings[id].stales < 3 && self.random.chance(10)) {
+        if dies || (may_go && self.standings[id].stales < 3 && self.random.chance(10)) {
             return self.leave_unanswered(id, dies);
         }
         let standing = &mut self.standings[id];
@@ -264,10 +277,7 @@ impl Director {
         self.tally.smuggled += u32::from(style == Style::Smuggles);
         let line = self.line();
         line.answered = answered;
-        let mut acts = vec![
-            Act::Wait(delay),
-            Act::Send(render(plan, id, hop, style)),
-        ];
+        let mut acts = vec![Act::Wait(delay), Act::Send(render(plan, id, hop, style))];
         match style {
             Style::Length | Style::Chunked => {}
             Style::UntilClose => {
@@ -334,8 +344,7 @@ impl Director {
         faults.extend(model::leaks(request, id, home));
         self.tally.reused += u32::from(reused);
         self.tally.away += u32::from(!home);
-        self.tally.homecomings +=
-            u32::from(!home && plan.hops[hop].origin == plan.hops[0].origin);
+        self.tally.homecomings += u32::from(!home && plan.hops[hop].origin == plan.hops[0].origin);
         self.tally.authorized += u32::from(request.field("authorization").is_some());
         for what in faults {
             self.fault(format!("transfer {id}, hop {hop}, over {conn:?}: {what}"));
@@ -374,7 +383,10 @@ fn render(plan: &Plan, id: usize, hop: usize, style: Style) -> Vec<u8> {
     bytes.push_str(&match style {
         Style::Chunked => "Transfer-Encoding: chunked\r\n\r\n".to_string(),
         Style::UntilClose => "\r\n".to_string(),
-        Style::SaysClose => format!("Connection: close\r\nContent-Length: {}\r\n\r\n", body.len()),
+        Style::SaysClose => format!(
+            "Connection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        ),
         Style::Length | Style::Old | Style::Smuggles | Style::ClosesLater(_) => {
             format!("Content-Length: {}\r\n\r\n", body.len())
         }

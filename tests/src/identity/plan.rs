@@ -176,12 +176,24 @@ impl Script {
     pub(super) fn new(random: &mut Prng) -> Self {
         let origins = origins(random);
         let count = 4 + index(random, 12);
-        let spread = [0, 30, 1_500][index(random, 3)];
+        let mood = Mood {
+            calm: random.chance(60),
+            spread: [0, 30, 1_500][index(random, 3)],
+        };
         let plans = (0..count)
-            .map(|id| plan(random, &origins, id, spread))
+            .map(|id| plan(random, &origins, id, mood))
             .collect();
         Self { origins, plans }
     }
+}
+
+/// What the transfers of a script have in common.
+#[derive(Clone, Copy, Debug)]
+struct Mood {
+    /// Most connections are kept, and most transfers may share them.
+    calm: bool,
+    /// About so many milliseconds lie between two of them.
+    spread: u64,
 }
 
 /// A text that belongs to one transfer and must not be seen elsewhere.
@@ -194,7 +206,7 @@ pub(super) fn index(random: &mut Prng, count: usize) -> usize {
     usize::try_from(random.below(count as u64)).unwrap_or(0)
 }
 
-fn plan(random: &mut Prng, origins: &[Origin], id: usize, spread: u64) -> Plan {
+fn plan(random: &mut Prng, origins: &[Origin], id: usize, mood: Mood) -> Plan {
     let method = ["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE"][index(random, 8)];
     let body = match method {
         "POST" | "PUT" => [Body::Memory, Body::Sized, Body::Chunked, Body::None][index(random, 4)],
@@ -203,14 +215,14 @@ fn plan(random: &mut Prng, origins: &[Origin], id: usize, spread: u64) -> Plan {
     let payload = match body {
         Body::None => Vec::new(),
         Body::Memory | Body::Sized | Body::Chunked => {
-            let length = 1 + index(random, 400);
+            let length = 1 + index(random, 60);
             format!("body{id} ").into_bytes().repeat(length)
         }
     };
     let userinfo = random
         .chance(30)
         .then(|| (secret(id, "urluser"), secret(id, "url:pass")));
-    let (url, hops) = chain(random, origins, userinfo.as_ref());
+    let (url, hops) = chain(random, origins, userinfo.as_ref(), mood);
     let auth = match index(random, 5) {
         0 => Auth::Basic(secret(id, "user"), secret(id, "pass")),
         1 => Auth::Bearer(secret(id, "bearer")),
@@ -219,7 +231,7 @@ fn plan(random: &mut Prng, origins: &[Origin], id: usize, spread: u64) -> Plan {
     Plan {
         url,
         method,
-        settings: [0, 0, 0, 1, 7][index(random, 5)],
+        settings: [0, 7, 1, 0, 0][index(random, if mood.calm { 2 } else { 5 })],
         userinfo,
         auth,
         fields: fields(random, id),
@@ -229,13 +241,9 @@ fn plan(random: &mut Prng, origins: &[Origin], id: usize, spread: u64) -> Plan {
         can_rewind: random.chance(90),
         options: options(random, hops.len()),
         hops,
-        starts: Duration::from_millis(random.below(spread * count_of(id) + 1)),
+        starts: Duration::from_millis(random.below(mood.spread * (id as u64 + 1) + 1)),
         removed: random.chance(8).then(|| random.below(60)),
     }
-}
-
-const fn count_of(id: usize) -> u64 {
-    id as u64 + 1
 }
 
 fn fields(random: &mut Prng, id: usize) -> Vec<(String, String)> {
@@ -281,7 +289,9 @@ fn options(random: &mut Prng, hops: usize) -> Options {
         expect_wait: Duration::from_millis(5),
         fresh_connect: random.chance(15),
         forbid_reuse: random.chance(10),
-        send_rate: random.chance(5).then(|| NonZeroU32::MIN.saturating_add(3_000)),
+        send_rate: random
+            .chance(5)
+            .then(|| NonZeroU32::MIN.saturating_add(3_000)),
         ..Options::DEFAULT
     }
 }
@@ -291,6 +301,7 @@ fn chain(
     random: &mut Prng,
     origins: &[Origin],
     userinfo: Option<&(String, String)>,
+    mood: Mood,
 ) -> (String, Vec<Hop>) {
     let first = index(random, origins.len());
     let mut at = links::first(random, first, &origins[first], userinfo);
@@ -304,15 +315,15 @@ fn chain(
         };
         let link = links::next(random, &at, next, &origins[next]);
         let code = [301, 302, 303, 307, 308][index(random, 5)];
-        hops.push(hop(random, &at, Some((code, link.text.clone()))));
+        hops.push(hop(random, &at, mood, Some((code, link.text.clone()))));
         at = link;
     }
-    hops.push(hop(random, &at, None));
+    hops.push(hop(random, &at, mood, None));
     (url, hops)
 }
 
-fn hop(random: &mut Prng, at: &Link, redirect: Option<(u16, String)>) -> Hop {
-    let style = match index(random, 14) {
+fn hop(random: &mut Prng, at: &Link, mood: Mood, redirect: Option<(u16, String)>) -> Hop {
+    let style = match index(random, if mood.calm { 50 } else { 14 }) {
         0 => Style::UntilClose,
         1 => Style::Old,
         2 => Style::SaysClose,

@@ -3,6 +3,7 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod identity;
 mod needs;
 mod nginx;
 mod shell;
@@ -33,6 +34,15 @@ enum Task {
     Sizes,
     /// Write the names of the tests into docs/contract.md
     Contract,
+    /// Hold generated redirects, credentials and reuse against a model of who may see what
+    Identity {
+        /// How many seeds
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
 }
@@ -44,6 +54,7 @@ impl Task {
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
+            Self::Identity { seeds, seed } => identity::run(seed, seeds),
             Self::Nginx => nginx::run(),
         }
     }
