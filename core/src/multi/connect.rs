@@ -6,7 +6,7 @@ use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
 use crate::net::{Interest, IoError, Stall};
-use crate::origin::{Lookup, Origin};
+use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
 use crate::store::{ConnId, Handle, List, OriginId};
 use crate::time::Timer;
@@ -42,10 +42,17 @@ impl<E: Easy> Multi<'_, E> {
             self.begin_race(cx, handle);
             return;
         }
-        let Some(key) = self.origins.key(id) else {
+        // A look-up is told the name and the port; whose it is, `id` says.
+        let Some(OriginKey {
+            scheme: _,
+            host,
+            port,
+            settings: _,
+        }) = self.origins.key(id)
+        else {
             return;
         };
-        match cx.platform.resolve(id, key.host, key.port) {
+        match cx.platform.resolve(id, host, port) {
             Ok(found) if !found.addresses.is_empty() => {
                 self.learn(cx, id, &found);
                 self.begin_race(cx, handle);
@@ -192,11 +199,17 @@ impl<E: Easy> Multi<'_, E> {
             .conns
             .insert(conn)
             .map_err(|_| IoError::NoDescriptors)?;
-        let key = self.origins.key(id).ok_or(IoError::Unsupported)?;
+        // The port is that of the address.
+        let OriginKey {
+            scheme,
+            host,
+            port: _,
+            settings,
+        } = self.origins.key(id).ok_or(IoError::Unsupported)?;
         let target = Target {
-            scheme: key.scheme,
-            host: key.host,
-            settings: key.settings,
+            scheme,
+            host,
+            settings,
             address,
         };
         cx.platform.open(conn, &target).inspect_err(|_| {

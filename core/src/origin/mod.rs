@@ -14,6 +14,43 @@ use crate::time::Instant;
 
 /// What two transfers must have in common to share addresses and connections (CONTRACT R85). It
 /// can't be built with a part missing.
+///
+/// ```
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", port: 80, settings: 0 };
+/// assert_ne!(key, OriginKey { scheme: Scheme::Https, ..key });
+/// assert_ne!(key, OriginKey { host: "a.test.", ..key });
+/// assert_ne!(key, OriginKey { port: 81, ..key });
+/// assert_ne!(key, OriginKey { settings: 1, ..key });
+/// ```
+///
+/// Nothing stands for a part that is left out:
+///
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { host: "a.test", port: 80, settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, port: 80, settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", port: 80 };
+/// ```
+///
+/// and there is no key to fill up from:
+///
+/// ```compile_fail,E0277
+/// let key: muxfer_core::OriginKey<'_> = Default::default();
+/// ```
+///
+/// Whoever takes one apart inside the engine names all of its parts, so that one more can't be
+/// forgotten anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OriginKey<'a> {
     /// Plain or secured.
