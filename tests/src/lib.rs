@@ -4,6 +4,7 @@ pub mod contract;
 pub mod files;
 pub mod identity;
 pub mod laws;
+pub mod mutants;
 pub mod nginx;
 pub mod program;
 pub mod recorder;

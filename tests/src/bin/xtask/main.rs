@@ -4,6 +4,7 @@
 
 mod contract;
 mod identity;
+mod mutants;
 mod needs;
 mod nginx;
 mod shell;
@@ -43,6 +44,8 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Plant bugs one by one and show which tests catch them
+    Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
 }
@@ -55,6 +58,7 @@ impl Task {
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
+            Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
         }
     }
