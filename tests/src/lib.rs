@@ -2,11 +2,13 @@
 
 pub mod contract;
 pub mod corpus;
-pub mod differential;
 pub mod descriptors;
+pub mod differential;
 pub mod files;
 pub mod hostile;
+pub mod identity;
 pub mod laws;
+pub mod mutants;
 pub mod nginx;
 pub mod program;
 pub mod proxy;

@@ -118,7 +118,8 @@ pub struct Request<'a> {
     pub url: &'a str,
     /// Sent in their order. A `Host` replaces the engine's; an `Authorization` replaces that of
     /// [`Request::auth`]. `Content-Length`, `Transfer-Encoding` and `Expect` are the engine's and
-    /// are refused.
+    /// are refused. `Authorization`, `Cookie`, `Cookie2`, `Proxy-Authorization` and `Host` are for
+    /// the origin of the first URL alone; all others go along with a redirect, wherever it leads.
     pub fields: &'a dyn Fields,
     /// What is sent.
     pub body: Body<'a>,

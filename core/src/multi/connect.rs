@@ -6,7 +6,7 @@ use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
 use crate::net::{Interest, IoError, Stall};
-use crate::origin::{Lookup, Origin, interleave};
+use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
 use crate::store::{ConnId, Handle, List, OriginId};
 use crate::time::Timer;
@@ -42,10 +42,17 @@ impl<E: Easy> Multi<'_, E> {
             self.begin_race(cx, handle);
             return;
         }
-        let Some(key) = self.origins.key(id) else {
+        // A look-up is told the name and the port; whose it is, `id` says.
+        let Some(OriginKey {
+            scheme: _,
+            host,
+            port,
+            settings: _,
+        }) = self.origins.key(id)
+        else {
             return;
         };
-        match cx.platform.resolve(id, key.host, key.port) {
+        match cx.platform.resolve(id, host, port) {
             Ok(found) if !found.addresses.is_empty() => {
                 self.learn(cx, id, &found);
                 self.begin_race(cx, handle);
@@ -65,8 +72,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(origin) = self.origins.get_mut(id) else {
             return;
         };
-        origin.addresses = interleave(&found.addresses);
-        origin.lookup = Lookup::Known(cx.now + found.keep);
+        origin.learn(&found.addresses, cx.now + found.keep);
         while let Some(waiting) = self
             .origins
             .get(id)
@@ -100,6 +106,7 @@ impl<E: Easy> Multi<'_, E> {
             attempts: List::EMPTY,
             error: IoError::Unreachable,
             next: 0,
+            edition: 0,
             patient: false,
         }));
         self.try_addresses(cx, handle);
@@ -143,6 +150,10 @@ impl<E: Easy> Multi<'_, E> {
             let Some(origin) = self.origins.get(id) else {
                 return Next::Exhausted;
             };
+            if core::mem::replace(&mut race.edition, origin.edition()) != origin.edition() {
+                // Another transfer has asked anew meanwhile: the numbers mean other addresses.
+                race.next = 0;
+            }
             let Some(ip) = origin.address(race.next.into()) else {
                 return Next::Exhausted;
             };
@@ -188,11 +199,17 @@ impl<E: Easy> Multi<'_, E> {
             .conns
             .insert(conn)
             .map_err(|_| IoError::NoDescriptors)?;
-        let key = self.origins.key(id).ok_or(IoError::Unsupported)?;
+        // The port is that of the address.
+        let OriginKey {
+            scheme,
+            host,
+            port: _,
+            settings,
+        } = self.origins.key(id).ok_or(IoError::Unsupported)?;
         let target = Target {
-            scheme: key.scheme,
-            host: key.host,
-            settings: key.settings,
+            scheme,
+            host,
+            settings,
             address,
         };
         cx.platform.open(conn, &target).inspect_err(|_| {

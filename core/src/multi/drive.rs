@@ -271,6 +271,10 @@ impl<E: Easy> Multi<'_, E> {
             Err(error) => return Err(Step::Failed(error)),
             Ok(received) => received,
         };
+        if transfer.flags.has(Flag::Follow) {
+            // The request is that of the next hop by now: what is missing of this one can't be sent.
+            transfer.exchange.stop();
+        }
         transfer.meter.count(Way::Receive, received.consumed);
         cx.platform.consume(id, received.consumed);
         let whole = received.consumed == length;

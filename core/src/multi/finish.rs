@@ -59,7 +59,10 @@ impl<E: Easy> Multi<'_, E> {
             && !closes
             && transfer.exchange.persistent()
             && !transfer.flags.has(Flag::Unflushed)
-            && self.conns.get(conn).is_some_and(|conn| !conn.no_reuse)
+            && self.conns.get(conn).is_some_and(|conn| {
+                // CONTRACT R87, for those who are handed the connection without it ever being idle.
+                !conn.no_reuse && self.now.since(conn.opened.into()) <= self.config.lifetime
+            })
     }
 
     /// The transfer has no connection from here on. Its state must change before it is stepped again.

@@ -3,7 +3,7 @@
 mod addresses;
 mod table;
 
-pub(crate) use addresses::interleave;
+use addresses::interleave;
 pub(crate) use table::{FindError, Origins};
 
 use core::net::IpAddr;
@@ -14,6 +14,43 @@ use crate::time::Instant;
 
 /// What two transfers must have in common to share addresses and connections (CONTRACT R85). It
 /// can't be built with a part missing.
+///
+/// ```
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", port: 80, settings: 0 };
+/// assert_ne!(key, OriginKey { scheme: Scheme::Https, ..key });
+/// assert_ne!(key, OriginKey { host: "a.test.", ..key });
+/// assert_ne!(key, OriginKey { port: 81, ..key });
+/// assert_ne!(key, OriginKey { settings: 1, ..key });
+/// ```
+///
+/// Nothing stands for a part that is left out:
+///
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { host: "a.test", port: 80, settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, port: 80, settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", settings: 0 };
+/// ```
+/// ```compile_fail,E0063
+/// use muxfer_core::{OriginKey, net::Scheme};
+/// let key = OriginKey { scheme: Scheme::Http, host: "a.test", port: 80 };
+/// ```
+///
+/// and there is no key to fill up from:
+///
+/// ```compile_fail,E0277
+/// let key: muxfer_core::OriginKey<'_> = Default::default();
+/// ```
+///
+/// Whoever takes one apart inside the engine names all of its parts, so that one more can't be
+/// forgotten anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OriginKey<'a> {
     /// Plain or secured.
@@ -58,7 +95,9 @@ pub struct Origin {
     hash: u32,
     /// The next of the same bucket, counted from 1; 0 ends the chain.
     chain: u32,
-    pub(crate) addresses: Addresses,
+    addresses: Addresses,
+    /// Counts how often the addresses were replaced; it wraps.
+    edition: u8,
     pub(crate) lookup: Lookup,
     /// Connections, and transfers that have a claim to one.
     pub(crate) conns: u32,
@@ -76,7 +115,18 @@ impl Origin {
         self.port
     }
 
-    /// The address number `nth`, if it may still be used.
+    /// Replaces the addresses by these, which may be used until then.
+    pub(crate) fn learn(&mut self, found: &Addresses, until: Instant) {
+        self.addresses = interleave(found);
+        self.edition = self.edition.wrapping_add(1);
+        self.lookup = Lookup::Known(until);
+    }
+
+    pub(crate) const fn edition(&self) -> u8 {
+        self.edition
+    }
+
+    /// The address number `nth` of the present edition.
     pub(crate) fn address(&self, nth: usize) -> Option<IpAddr> {
         self.addresses.get(nth).copied()
     }

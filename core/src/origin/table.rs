@@ -85,12 +85,18 @@ impl<'s> Origins<'s> {
 
     /// Peers choose names by redirects, so the hash is keyed: nobody can fill one bucket.
     fn hash(&self, key: &OriginKey<'_>) -> u32 {
+        let OriginKey {
+            scheme,
+            host,
+            port,
+            settings,
+        } = *key;
         let mut hasher = SipHasher13::new_with_keys(self.seed, !self.seed);
-        hasher.write(key.host.as_bytes());
+        hasher.write(host.as_bytes());
         hasher.write_u8(0xff);
-        hasher.write_u8(key.scheme as u8);
-        hasher.write_u16(key.port);
-        hasher.write_u32(key.settings);
+        hasher.write_u8(scheme as u8);
+        hasher.write_u16(port);
+        hasher.write_u32(settings);
         let hash = hasher.finish();
         u32::try_from(hash >> 32).unwrap_or(0)
     }
@@ -115,7 +121,13 @@ impl<'s> Origins<'s> {
 
     /// Puts a new origin in, which nobody refers to yet.
     pub(crate) fn insert(&mut self, key: &OriginKey<'_>) -> Result<OriginId, FindError> {
-        let host_len = u16::try_from(key.host.len())
+        let OriginKey {
+            scheme,
+            host,
+            port,
+            settings,
+        } = *key;
+        let host_len = u16::try_from(host.len())
             .ok()
             .filter(|len| usize::from(*len) <= self.name_bytes)
             .ok_or(FindError::NameTooLong)?;
@@ -123,13 +135,14 @@ impl<'s> Origins<'s> {
         let bucket = self.bucket(hash);
         let first = self.buckets.get(bucket).copied().unwrap_or(0);
         let origin = Origin {
-            scheme: key.scheme,
-            port: key.port,
-            settings: key.settings,
+            scheme,
+            port,
+            settings,
             host_len,
             hash,
             chain: first,
             addresses: Addresses::new(),
+            edition: 0,
             lookup: Lookup::Unknown,
             conns: 0,
             users: 0,
@@ -141,8 +154,8 @@ impl<'s> Origins<'s> {
         };
         let id = self.slots.insert(origin).map_err(|_| FindError::Full)?;
         let start = id.index() * self.name_bytes;
-        if let Some(name) = self.names.get_mut(start..start + key.host.len()) {
-            name.copy_from_slice(key.host.as_bytes());
+        if let Some(name) = self.names.get_mut(start..start + host.len()) {
+            name.copy_from_slice(host.as_bytes());
         }
         if let Some(first) = self.buckets.get_mut(bucket) {
             *first = id.raw_index() + 1;

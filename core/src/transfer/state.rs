@@ -23,8 +23,9 @@ pub(crate) struct Race {
     pub attempts: List<SIBLINGS>,
     /// What the last attempt that failed said.
     pub error: IoError,
-    /// The next of the origin's addresses.
+    /// The next of the origin's addresses, and the edition of them that it counts in.
     pub next: u8,
+    pub edition: u8,
     /// No slot was free for another attempt: the present one has been given more time.
     pub patient: bool,
 }

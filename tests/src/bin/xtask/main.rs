@@ -6,12 +6,14 @@ mod contract;
 mod corpus;
 mod differential;
 mod hostile;
+mod identity;
+mod mutants;
 mod needs;
 mod nginx;
 mod shell;
 mod sizes;
-mod swarm;
 mod soak;
+mod swarm;
 mod test;
 
 use std::process::ExitCode;
@@ -44,6 +46,17 @@ enum Task {
     Differential(differential::Arguments),
     /// Thousands of hostile peers at once, on real sockets
     Hostile(hostile::Options),
+    /// Hold generated redirects, credentials and reuse against a model of who may see what
+    Identity {
+        /// How many seeds
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Plant bugs one by one and show which tests catch them
+    Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
     /// Random engines in random networks, held against a model
@@ -62,6 +75,8 @@ impl Task {
             Self::Corpus => corpus::run(),
             Self::Differential(arguments) => differential::run(&arguments),
             Self::Hostile(options) => hostile::run(&options),
+            Self::Identity { seeds, seed } => identity::run(seed, seeds),
+            Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
             Self::Soak(setup) => soak::run(&setup),
