@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod files;
+pub mod fuzz;
 pub mod laws;
 pub mod nginx;
 pub mod program;
