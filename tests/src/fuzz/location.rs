@@ -4,7 +4,7 @@ use muxfer_core::Error;
 use muxfer_core::error::UrlError;
 use muxfer_core::wire::{Url, join};
 
-use super::url::{has_punycode, is_plain_path};
+use super::url::has_punycode;
 
 /// The base of a case whose first line is no URL.
 const BASE: &str = "http://u:p@a:81/b/c?d#e";
@@ -84,19 +84,25 @@ fn check_url(base: &Url<'_>, location: &[u8], text: &str) {
 /// The crate `url` joins to the same, but for user information and fragment, which it treats by
 /// other rules. It differs where that is right:
 /// - it reads a backslash as a slash and `%2e` as a dot, we as what they are (RFC 3986);
-/// - it skips a path's dot segments in the base when only a query follows, we leave it as it was;
-/// - it takes escapes for bytes that are not UTF-8 for the sign that stands for none;
+/// - it resolves a dot segment at the end of the base first and takes it for a folder, we drop it
+///   like any last segment (RFC 3986 §5.2.3);
+/// - it keeps the slash before `..` behind what looks like a drive (`/c:/`), in any scheme;
+/// - it does not take bytes that are not UTF-8;
 /// - it checks labels that begin with `xn--`.
 fn compare_with_whatwg(base: &Url<'_>, location: &[u8], text: &str) {
     let Ok(reference) = std::str::from_utf8(location) else {
         return;
     };
-    let is_plain = |path: &str| !path.contains('\\') && !path.to_ascii_lowercase().contains("%2e");
+    let is_plain = |path: &str| {
+        let is_drive = |name: &str| matches!(name.as_bytes(), [_, b':' | b'|']);
+        let has_escape = path.contains('\\') || path.to_ascii_lowercase().contains("%2e");
+        !has_escape && !path.split(['/', '?', '#']).any(is_drive)
+    };
     let url = parse(text);
     if !is_plain(reference) || !is_plain(base.path) || has_punycode(url.host) {
         return;
     }
-    if reference.trim_ascii().is_empty() && !is_plain_path(base.path) {
+    if base.path.ends_with("/.") || base.path.ends_with("/..") {
         return;
     }
     // Its base is ours without what it would inherit or what it refuses.

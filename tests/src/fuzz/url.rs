@@ -87,10 +87,12 @@ fn rendered(write: impl Fn(&mut Render<'_>)) -> Vec<u8> {
     assert!(whole.is_complete());
     let n = whole.written();
     room.truncate(n);
-    for window in [1, 7] {
+    // In windows of one byte each byte costs a whole rendering.
+    let windows = if n <= 64 { [1, 7] } else { [31, 61] };
+    for window in windows {
         let mut pieces = Vec::new();
         while pieces.len() < n {
-            let mut piece = [0; 7];
+            let mut piece = [0; 61];
             let mut render = Render::new(&mut piece[..window], pieces.len());
             write(&mut render);
             assert_eq!(render.total(), n);
@@ -154,7 +156,7 @@ pub(super) fn has_punycode(host: &str) -> bool {
 }
 
 /// WHATWG takes a backslash for a slash, and `%2e` for a dot, and resolves dot segments at once.
-pub(super) fn is_plain_path(path: &str) -> bool {
+fn is_plain_path(path: &str) -> bool {
     let path = path.to_ascii_lowercase().replace("%2e", ".");
     !path.contains('\\') && !path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
