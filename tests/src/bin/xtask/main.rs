@@ -3,6 +3,7 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod fuzz;
 mod needs;
 mod nginx;
 mod shell;
@@ -35,6 +36,8 @@ enum Task {
     Contract,
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
+    /// Fuzz each target for a while, or merge what was found into the committed corpora
+    Fuzz(fuzz::Options),
 }
 
 impl Task {
@@ -45,6 +48,7 @@ impl Task {
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
             Self::Nginx => nginx::run(),
+            Self::Fuzz(options) => fuzz::run(&options),
         }
     }
 }
