@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod descriptors;
 pub mod differential;
 pub mod files;
+pub mod fuzz;
 pub mod hostile;
 pub mod identity;
 pub mod laws;

@@ -5,6 +5,7 @@
 mod contract;
 mod corpus;
 mod differential;
+mod fuzz;
 mod hostile;
 mod identity;
 mod mutants;
@@ -63,6 +64,8 @@ enum Task {
     Swarm(swarm::Arguments),
     /// Send a million requests through epoll to a real nginx, with faults between
     Soak(muxfer_tests::soak::Setup),
+    /// Fuzz each target for a while, or merge what was found into the committed corpora
+    Fuzz(fuzz::Options),
 }
 
 impl Task {
@@ -80,6 +83,7 @@ impl Task {
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
             Self::Soak(setup) => soak::run(&setup),
+            Self::Fuzz(options) => fuzz::run(&options),
         }
     }
 }
