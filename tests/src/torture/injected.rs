@@ -53,6 +53,15 @@ pub struct Ran {
 /// # Errors
 /// It can't be run or traced, or has no end: then it is killed.
 pub fn run(program: &mut Command, injection: &Injection<'_>, log: &Path) -> io::Result<Ran> {
+    run_for(PATIENCE, program, injection, log)
+}
+
+fn run_for(
+    patience: Duration,
+    program: &mut Command,
+    injection: &Injection<'_>,
+    log: &Path,
+) -> io::Result<Ran> {
     let Injection {
         call,
         error,
@@ -61,7 +70,8 @@ pub fn run(program: &mut Command, injection: &Injection<'_>, log: &Path) -> io::
     } = injection;
     let mut command = Command::new(strace().ok_or_else(|| io::Error::other(MISSING))?);
     command
-        .args(["-f", "-qq", "-e", "signal=none", "-o"])
+        // -I2: it can be ended, and ends the program then.
+        .args(["-f", "-qq", "-I2", "-e", "signal=none", "-o"])
         .arg(log)
         .args(["-e", &format!("trace={call}")])
         .args(["-e", &format!("inject={call}:error={error}:when={nth}")]);
@@ -81,7 +91,7 @@ pub fn run(program: &mut Command, injection: &Injection<'_>, log: &Path) -> io::
         let _ = stderr.map(|mut stderr| stderr.read_to_string(&mut text));
         text
     });
-    let code = wait(&mut child)?;
+    let code = wait(&mut child, patience)?;
     Ok(Ran {
         code,
         stderr: reader.join().unwrap_or_default(),
@@ -89,8 +99,8 @@ pub fn run(program: &mut Command, injection: &Injection<'_>, log: &Path) -> io::
     })
 }
 
-fn wait(child: &mut Child) -> io::Result<Option<i32>> {
-    let end = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<i32>> {
+    let end = Instant::now() + patience;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status.code());
@@ -103,5 +113,42 @@ fn wait(child: &mut Child) -> io::Result<Option<i32>> {
         }
         // Nothing else waits for a child with a limit.
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Folder;
+
+    const INJECTION: Injection<'_> = Injection {
+        call: "unlinkat",
+        error: "EIO",
+        nth: 1,
+        file: None,
+    };
+
+    #[test]
+    fn a_call_fails_just_where_it_is_told_to() -> io::Result<()> {
+        let folder = Folder::new("strace")?;
+        let (file, log) = (folder.path().join("file"), folder.path().join("log"));
+        for (nth, code, there) in [(2, 0, false), (1, 1, true)] {
+            fs::write(&file, "")?;
+            let injection = Injection { nth, ..INJECTION };
+            let ran = run(Command::new("rm").arg(&file), &injection, &log)?;
+            assert_eq!((ran.code, file.exists()), (Some(code), there));
+            assert_eq!((ran.injected, !ran.stderr.is_empty()), (there, there));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() -> io::Result<()> {
+        let folder = Folder::new("strace")?;
+        let (mut program, log) = (Command::new("sleep"), folder.path().join("log"));
+        let patience = Duration::from_millis(300);
+        let ran = run_for(patience, program.arg("600"), &INJECTION, &log);
+        assert!(ran.is_err_and(|error| error.to_string().contains("hangs")));
+        Ok(())
     }
 }

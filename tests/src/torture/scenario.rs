@@ -31,7 +31,9 @@ const TRANSFERS: &[(&str, usize, u32)] = &[
     ("put-closes-when-reused", 0, 1),
     ("until-close", 1, 2),
     ("head", 0, 0),
+    // These two wait for one look-up.
     ("sized", 1, 3),
+    ("chunked", 2, 3),
 ];
 
 /// So many of them run once nothing fails any more.
