@@ -74,7 +74,7 @@ fn median(samples: &[u64]) -> u64 {
     sorted[sorted.len() / 2]
 }
 
-/// What `/proc/self/statm` tells in pages, in KiB.
+/// What `/proc/self/statm` tells in pages, here in KiB.
 fn resident_kib() -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use muxfer_core::{Counts, Error};
 
 use super::Setup;
+use super::flight::SPILL_BYTES;
 use super::gauge::Resident;
 use crate::proxy::{self, Kind};
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub counts: Counts,
     /// Bytes that the platform held at the end.
     pub spilled: usize,
+    /// The most bytes that the platform held.
+    pub most_spilled: usize,
     /// Open descriptors before the engine was made and after it was gone.
     pub descriptors: (usize, usize),
     /// Resident memory of the process, engine, harness and proxy together: a sample each second, in
@@ -108,6 +111,11 @@ impl Report {
                 "connections are left in use",
             ),
             (self.spilled == 0, "the platform holds bytes of nobody"),
+            // A block of the eighth that is kept may be larger than what it holds.
+            (
+                self.most_spilled <= SPILL_BYTES / 8 * 9,
+                "the platform held more than it may",
+            ),
             (
                 self.descriptors.0 == self.descriptors.1,
                 "descriptors are left open",
@@ -203,7 +211,8 @@ impl Display for Report {
             &format_args!("{start} start, {end} end"),
         )?;
         row("left in the engine", &format_args!("{:?}", self.counts))?;
-        row("spilled bytes", &self.spilled)?;
+        let (most, end) = (self.most_spilled, self.spilled);
+        row("spilled bytes", &format_args!("{most} most, {end} end"))?;
         let (start, end) = &self.load;
         row(
             "load of the machine",
@@ -259,6 +268,7 @@ mod tests {
         assert_eq!(faults(|report| report.counts.ever = 9), 1);
         assert_eq!(faults(|report| report.counts.idle = 2), 1);
         assert_eq!(faults(|report| report.spilled = 1), 1);
+        assert_eq!(faults(|report| report.most_spilled = SPILL_BYTES * 2), 1);
         assert_eq!(faults(|report| report.descriptors.1 = 1), 1);
         assert_eq!(faults(|report| report.proxy.lost = 1), 1);
         assert_eq!(faults(|report| report.samples[25..].fill(6_025)), 1);
