@@ -16,6 +16,9 @@ pub struct Capacity {
     pub name_bytes: usize,
     /// The longest header line and the longest URL of a redirect, in bytes.
     pub line_bytes: usize,
+    /// How many header lines can be held at once of which only a part has come. A transfer that
+    /// finds none free waits for one; at least 1.
+    pub lines: usize,
 }
 
 impl Capacity {
@@ -23,12 +26,16 @@ impl Capacity {
     /// A few connections more than asked for leave room for attempts that race.
     #[must_use]
     pub fn new(transfers: usize, conns: usize) -> Self {
+        let racing = conns.div_ceil(8).min(64);
+        let conns = conns.saturating_add(racing);
         Self {
             transfers,
-            conns: conns.saturating_add(conns.div_ceil(8).min(64)),
+            conns,
             origins: transfers.max(16),
             name_bytes: 253,
             line_bytes: 16 * 1024,
+            // Every connection has one of its own, so none waits for another's.
+            lines: conns,
         }
     }
 }
@@ -51,8 +58,7 @@ fn boxed<T: Default>(count: usize) -> Box<[T]> {
 }
 
 impl<E> Memory<E> {
-    /// Empty tables. This is where all memory of the engine is allocated. Every connection has a
-    /// line block of its own, so none waits for another's.
+    /// Empty tables. This is where all memory of the engine is allocated.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let Capacity {
@@ -61,6 +67,7 @@ impl<E> Memory<E> {
             origins,
             name_bytes,
             line_bytes,
+            lines,
         } = capacity;
         Self {
             transfers: boxed(transfers),
@@ -69,7 +76,8 @@ impl<E> Memory<E> {
             origins: boxed(origins),
             buckets: boxed(origins),
             names: vec![0; origins.saturating_mul(name_bytes)].into_boxed_slice(),
-            lines: vec![0; (conns.max(1) + 1).saturating_mul(line_bytes)].into_boxed_slice(),
+            // One more for the engine itself.
+            lines: vec![0; (lines.max(1) + 1).saturating_mul(line_bytes)].into_boxed_slice(),
             line_bytes,
         }
     }

@@ -632,6 +632,7 @@ fn faults_of_all_kinds_change_nothing_but_the_time() {
             would_block: 30,
             spurious: 20,
             shuffle: true,
+            ..muxfer_tests::sim::Faults::default()
         };
         for host in 1..=3 {
             world.sim.serve(

@@ -432,6 +432,7 @@ fn the_smallest_engine_serves_one_after_the_other() {
         muxfer_linux::Capacity {
             transfers: 3,
             conns: 1,
+            lines: 1,
             origins: 1,
             name_bytes: 16,
             line_bytes: 128,

@@ -57,6 +57,26 @@ fn r96_the_connect_limit_covers_names_and_connect_and_not_the_response() {
 }
 
 #[test]
+fn r96_waiting_for_a_place_of_an_origin_counts_once() {
+    let capacity = muxfer_linux::Capacity {
+        origins: 1,
+        ..muxfer_linux::Capacity::new(2, 2)
+    };
+    let mut world = World::with(Config::DEFAULT, capacity);
+    let late = |_: &muxfer_tests::sim::Request| [vec![Act::wait(300)], ok("x")].concat();
+    world.sim.serve("10.0.0.1:80", http(late));
+    world.sim.listen("10.0.0.2:80", Listen::Silent);
+    let start = world.sim.now;
+    let first = world.add(get("/"));
+    let other = Recorder::get("http://10.0.0.2/");
+    let second = world.add(other.options(|o| o.connect = SECOND / 2));
+    let (result, _) = world.finish(second);
+    assert_eq!(result, Err(Error::Timeout(Timer::Connect)));
+    assert_eq!(world.sim.now.since(start), SECOND / 2);
+    world.done(first);
+}
+
+#[test]
 fn r96_the_earlier_limit_wins() {
     let mut world = World::new(Config::DEFAULT);
     world.sim.listen("10.0.0.1:80", Listen::Silent);
@@ -141,7 +161,8 @@ fn r98_large_and_unknown_bodies_ask_first() {
 /// A peer that sees heads before bodies: it answers the head with this, and counts the body.
 fn at_the_head(answer: &'static [(&'static str, u64)]) -> World {
     let mut seen = false;
-    World::serving(Box::new(move |bytes, _| {
+    World::serving(Box::new(move |inbound| {
+        let bytes = inbound.bytes;
         if seen || !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
             return Vec::new();
         }
@@ -195,7 +216,8 @@ fn r98_417_is_asked_again_without() {
     let mut refused = false;
     world.sim.serve(
         "10.0.0.1:80",
-        Box::new(move |bytes, _| {
+        Box::new(move |inbound| {
+            let bytes = inbound.bytes;
             let text = String::from_utf8_lossy(bytes).into_owned();
             if text.contains("Expect:") && !refused {
                 refused = true;

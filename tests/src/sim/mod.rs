@@ -3,19 +3,22 @@
 //! It is strict: an engine that breaks a law of the platform, or that tells the watch something
 //! twice, makes it panic with the reason.
 
+mod faults;
 mod peer;
 mod prng;
 mod socket;
 
-pub use peer::{Act, Peer, Request, http, ok};
+pub use faults::Faults;
+pub use peer::{Act, Inbound, Peer, Request, http, ok};
 pub use prng::Prng;
+pub use socket::Target;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use muxfer_core::net::{Addresses, Interest, IoError, Nb, Ready, Stall};
-use muxfer_core::platform::{Lent, ResolveError, Resolved, Resolver, Target, Transport, Watch};
+use muxfer_core::platform::{self, Lent, ResolveError, Resolved, Resolver, Transport, Watch};
 use muxfer_core::time::Instant;
 use muxfer_core::{ConnId, Event, OriginId};
 
@@ -47,20 +50,8 @@ pub enum Call {
     Close(ConnId),
 }
 
-/// What the network does wrong.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    /// A fill lends at most so many bytes; 0 is no limit.
-    pub split: usize,
-    /// A reserve lends at most so many bytes; 0 is no limit.
-    pub window: usize,
-    /// In so many of 100 calls a fill or reserve would block though it need not.
-    pub would_block: u64,
-    /// In so many of 100 steps every connection has an event for nothing.
-    pub spurious: u64,
-    /// The order of events is random.
-    pub shuffle: bool,
-}
+/// The most connections of which late events are still reported.
+const REMEMBERED: usize = 16;
 
 /// A network and its clock.
 pub struct Sim {
@@ -72,22 +63,30 @@ pub struct Sim {
     pub faults: Faults,
     /// How long a look-up takes.
     pub dns_delay: Duration,
+    /// How long an answer may be used.
+    pub dns_keep: Duration,
     /// How many look-ups were begun.
     pub lookups: usize,
     /// How many look-ups were cancelled.
     pub cancelled: usize,
     /// How many connections can be open; more is [`IoError::NoDescriptors`].
     pub descriptors: usize,
-    /// Room for bytes that the peer has not read.
+    /// Room for bytes that are on their way to the peer or that it has not used.
     pub send_window: usize,
+    /// Bytes consumed and committed, connections opened and closed, names looked up: what counts
+    /// as progress.
+    pub moved: u64,
+    /// How often [`Sim::descriptors`] was hit.
+    pub refused: usize,
     random: Prng,
     sockets: BTreeMap<ConnId, Socket>,
     opened: HashSet<ConnId>,
     names: HashMap<String, Vec<IpAddr>>,
     listeners: HashMap<SocketAddr, Listen>,
     peers: HashMap<SocketAddr, Peer>,
-    queries: HashMap<OriginId, Instant>,
-    announced: HashSet<OriginId>,
+    queries: BTreeMap<OriginId, Instant>,
+    announced: BTreeSet<OriginId>,
+    closed: VecDeque<ConnId>,
     timer: Option<Instant>,
     fired: bool,
     room: Vec<u8>,
@@ -102,18 +101,22 @@ impl Sim {
             log: Vec::new(),
             faults: Faults::default(),
             dns_delay: Duration::ZERO,
+            dns_keep: Duration::from_secs(60),
             lookups: 0,
             cancelled: 0,
             descriptors: usize::MAX,
             send_window: 16 * 1024 * 1024,
+            moved: 0,
+            refused: 0,
             random: Prng::new(seed),
             sockets: BTreeMap::new(),
             opened: HashSet::new(),
             names: HashMap::new(),
             listeners: HashMap::new(),
             peers: HashMap::new(),
-            queries: HashMap::new(),
-            announced: HashSet::new(),
+            queries: BTreeMap::new(),
+            announced: BTreeSet::new(),
+            closed: VecDeque::new(),
             timer: None,
             fired: true,
             room: vec![0; 64 * 1024],
@@ -165,11 +168,18 @@ impl Sim {
         self.timer
     }
 
-    /// A peer does something now, without having been asked: to all its connections.
+    /// What an open connection was opened for, and whether the engine was told that it stands.
+    #[must_use]
+    pub fn target(&self, id: ConnId) -> Option<(&Target, bool)> {
+        let socket = self.sockets.get(&id)?;
+        Some((&socket.target, socket.stands))
+    }
+
+    /// The peer of a connection does something now, without having been asked.
     pub fn push(&mut self, id: ConnId, acts: Vec<Act>) {
-        let now = self.now;
+        let (now, delay) = (self.now, self.delay());
         if let Some(socket) = self.sockets.get_mut(&id) {
-            socket.schedule(now, acts);
+            socket.schedule(now, delay, acts);
         }
     }
 
@@ -180,35 +190,60 @@ impl Sim {
         socket.map_or_else(Vec::new, |socket| std::mem::take(&mut socket.inbox))
     }
 
-    /// All events that a level-triggered system would report now.
+    /// All events that a level-triggered system would report now, and what the faults add to them.
     pub fn events(&mut self) -> Vec<Event> {
-        let now = self.now;
         let mut events = Vec::new();
         let spurious = self.random.chance(self.faults.spurious);
-        for (id, socket) in &mut self.sockets {
-            socket.arrive(now);
-            let mut ready = socket.ready(self.send_window);
+        let ids: Vec<ConnId> = self.sockets.keys().copied().collect();
+        for id in ids {
+            let (now, window) = (self.now, self.send_window);
+            let socket = self.socket(id, "events");
+            let mut ready = socket.ready(now, window);
             if spurious && !socket.interest.is_none() {
                 ready |= Ready::READ | Ready::WRITE;
             }
             if !ready.is_none() {
-                events.push(Event::Socket(*id, ready));
+                let ready = self.mask(ready);
+                events.push(Event::Socket(id, ready));
             }
         }
         for (query, at) in &self.queries {
-            if *at <= now && self.announced.insert(*query) {
+            if *at <= self.now && self.announced.insert(*query) {
                 events.push(Event::Resolved(*query));
             }
         }
-        if self.faults.shuffle {
-            self.random.shuffle(&mut events);
-        }
-        if self.timer.is_some_and(|at| at <= now) {
+        self.disturb(&mut events);
+        if self.timer.is_some_and(|at| at <= self.now) {
             self.timer = None;
             self.fired = true;
             events.push(Event::Timeout);
         }
         events
+    }
+
+    /// A mask is only a hint (CONTRACT R52).
+    fn mask(&mut self, ready: Ready) -> Ready {
+        if !self.random.chance(self.faults.masks) {
+            return ready;
+        }
+        let masks = [Ready::NONE, Ready::ALL, Ready::ERROR, Ready::WRITE];
+        masks[self.index(masks.len())]
+    }
+
+    /// Events of the past, events that come twice, and another order.
+    fn disturb(&mut self, events: &mut Vec<Event>) {
+        if self.random.chance(self.faults.stale) && !self.closed.is_empty() {
+            let nth = self.index(self.closed.len());
+            let late = self.closed[nth];
+            events.push(Event::Socket(late, Ready::ALL));
+        }
+        if self.random.chance(self.faults.double) && !events.is_empty() {
+            let nth = self.index(events.len());
+            events.push(events[nth]);
+        }
+        if self.faults.shuffle {
+            self.random.shuffle(events);
+        }
     }
 
     /// When the next thing happens, if nothing is told to the platform before.
@@ -232,25 +267,50 @@ impl Sim {
         self.fired = true;
     }
 
+    /// An open connection, in which all has happened that is due.
     fn socket(&mut self, id: ConnId, call: &str) -> &mut Socket {
-        let now = self.now;
+        let (now, delay) = (self.now, self.delay());
         let Some(socket) = self.sockets.get_mut(&id) else {
             panic!("{call} of {id}, which is not open")
         };
-        socket.arrive(now);
+        let peer = self.peers.get_mut(&socket.target.address);
+        socket.arrive(id, now, delay, peer);
         socket
     }
 
     fn stalls(&mut self) -> bool {
         self.random.chance(self.faults.would_block)
     }
+
+    fn index(&mut self, limit: usize) -> usize {
+        usize::try_from(self.random.below(limit.max(1) as u64)).unwrap_or(0)
+    }
+
+    /// How long what is sent now is on its way.
+    fn delay(&mut self) -> Duration {
+        let most = u64::try_from(self.faults.latency.as_micros()).unwrap_or(0);
+        if most == 0 {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(self.random.below(most + 1))
+    }
+
+    /// A bound of the faults, or less; 0 is none.
+    fn bound(&mut self, limit: usize) -> usize {
+        match limit {
+            0 => usize::MAX,
+            _ if self.faults.ragged => self.index(limit) + 1,
+            _ => limit,
+        }
+    }
 }
 
 impl Transport for Sim {
-    fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
+    fn open(&mut self, conn: ConnId, target: &platform::Target<'_>) -> Result<(), IoError> {
         assert!(self.opened.insert(conn), "{conn} was opened before");
         self.log.push(Call::Open(conn, target.address));
         if self.sockets.len() >= self.descriptors {
+            self.refused += 1;
             return Err(IoError::NoDescriptors);
         }
         let listen = self.listeners.get(&target.address).copied();
@@ -258,49 +318,60 @@ impl Transport for Sim {
         if let Listen::Fail(error) = listen {
             return Err(error);
         }
+        let target = Target {
+            host: target.host.to_owned(),
+            settings: target.settings,
+            address: target.address,
+        };
+        self.moved += 1;
         self.sockets
-            .insert(conn, Socket::new(target.address, listen, self.now));
+            .insert(conn, Socket::new(target, listen, self.now));
         Ok(())
     }
 
     fn opened(&mut self, conn: ConnId) -> Nb<()> {
-        self.socket(conn, "opened").opened()
+        let now = self.now;
+        self.socket(conn, "opened").opened(now)
     }
 
     fn fill(&mut self, conn: ConnId, at_most: usize) -> Nb<Lent<'_>> {
         assert!(at_most > 0, "fill of nothing");
-        let stalls = self.stalls();
-        let split = if self.faults.split == 0 {
-            usize::MAX
-        } else {
-            self.faults.split
-        };
+        let (stalls, eager) = (self.stalls(), self.random.chance(self.faults.eager));
+        let split = self.bound(self.faults.split);
         let socket = self.socket(conn, "fill");
         if stalls && socket.can_stall() {
             return Err(Stall::WouldBlock);
         }
-        socket.fill(at_most.min(split))
+        socket.fill(at_most.min(split), eager)
     }
 
     fn consume(&mut self, conn: ConnId, n: usize) {
+        self.moved += n as u64;
         self.socket(conn, "consume").consume(n);
     }
 
     fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
         let stalls = self.stalls();
-        let (window, limit) = (self.send_window, self.faults.window);
+        self.flush(conn)?;
+        let (window, limit) = (self.send_window, self.bound(self.faults.window));
         let room = self.socket(conn, "reserve").room(window)?;
         if stalls || room == 0 {
             return Err(Stall::WouldBlock);
         }
-        let room = if limit == 0 { room } else { room.min(limit) }.min(self.room.len());
+        let room = room.min(limit).min(self.room.len());
         self.socket(conn, "reserve").reserved = room;
         self.room.fill(0xaa);
         Ok(&mut self.room[..room])
     }
 
     fn commit(&mut self, conn: ConnId, n: usize) -> Result<(), IoError> {
-        let now = self.now;
+        let (now, delay) = (self.now, self.delay());
+        let taken = if self.faults.ragged {
+            self.index(n + 1)
+        } else {
+            n
+        };
+        self.moved += n as u64;
         let Some(socket) = self.sockets.get_mut(&conn) else {
             panic!("commit of {conn}")
         };
@@ -310,13 +381,17 @@ impl Transport for Sim {
             socket.reserved
         );
         socket.reserved = 0;
-        let peer = self.peers.get_mut(&socket.address);
-        socket.commit(now, &self.room[..n], peer)
+        socket.commit(now, &self.room[..n], taken, delay)?;
+        // What takes no time has arrived by now.
+        self.socket(conn, "commit");
+        Ok(())
     }
 
     fn flush(&mut self, conn: ConnId) -> Nb<()> {
+        let (now, window, delay) = (self.now, self.send_window, self.delay());
+        let result = self.socket(conn, "flush").flush(now, window, delay);
         self.socket(conn, "flush");
-        Ok(())
+        result
     }
 
     fn close(&mut self, conn: ConnId) {
@@ -326,7 +401,12 @@ impl Transport for Sim {
             socket.interest.is_none(),
             "CONTRACT R25: {conn} is closed and still watched"
         );
+        self.moved += 1;
         self.log.push(Call::Close(conn));
+        self.closed.push_back(conn);
+        if self.closed.len() > REMEMBERED {
+            self.closed.pop_front();
+        }
     }
 }
 
@@ -364,7 +444,7 @@ impl Resolver for Sim {
             let addresses = Addresses::from_iter([address]);
             return Ok(Resolved {
                 addresses,
-                keep: Duration::from_secs(60),
+                keep: self.dns_keep,
             });
         }
         if !self.queries.contains_key(&query) {
@@ -374,6 +454,12 @@ impl Resolver for Sim {
         if self.queries[&query] > self.now {
             return Err(Stall::WouldBlock);
         }
+        if self.random.chance(self.faults.slow_names) {
+            // Told again, as if the answer had got lost.
+            self.announced.remove(&query);
+            return Err(Stall::WouldBlock);
+        }
+        self.moved += 1;
         self.queries.remove(&query);
         self.announced.remove(&query);
         match self.names.get(host) {
@@ -381,7 +467,7 @@ impl Resolver for Sim {
                 let addresses = found.iter().copied().collect();
                 Ok(Resolved {
                     addresses,
-                    keep: Duration::from_secs(60),
+                    keep: self.dns_keep,
                 })
             }
             None => Err(Stall::Failed(ResolveError::NotFound)),

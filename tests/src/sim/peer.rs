@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use muxfer_core::ConnId;
+use muxfer_core::time::Instant;
+
+use super::Target;
+
 /// One thing that a peer does. They happen in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -9,8 +14,12 @@ pub enum Act {
     Send(Vec<u8>),
     /// Does nothing for a while.
     Wait(Duration),
-    /// Ends its side of the stream.
+    /// Ends its side of the stream, and goes on reading.
     Close,
+    /// Ends its side of the stream and is gone: what it is sent from then on is answered by a reset.
+    Hangup,
+    /// Hangs up if nothing comes within this time, as servers do with idle connections.
+    IdleHangup(Duration),
     /// Resets the connection.
     Reset,
 }
@@ -29,9 +38,22 @@ impl Act {
     }
 }
 
-/// A peer: it is given all bytes of a connection that it has not taken out yet, whenever some came,
-/// and how many requests the connection has brought.
-pub type Peer = Box<dyn FnMut(&mut Vec<u8>, &mut usize) -> Vec<Act>>;
+/// What a peer sees of one of its connections, whenever some bytes came.
+pub struct Inbound<'a> {
+    /// The connection.
+    pub conn: ConnId,
+    /// What the engine opened it for.
+    pub target: &'a Target,
+    /// The time.
+    pub now: Instant,
+    /// All bytes that were not taken out yet.
+    pub bytes: &'a mut Vec<u8>,
+    /// How many requests it has brought; the peer counts.
+    pub served: &'a mut usize,
+}
+
+/// A peer: it is told what came, takes out what it understands, and says what it does.
+pub type Peer = Box<dyn FnMut(Inbound<'_>) -> Vec<Act>>;
 
 /// A request, as a peer sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,11 +91,11 @@ impl Request {
 
 /// A peer that answers whole requests.
 pub fn http(mut answer: impl FnMut(&Request) -> Vec<Act> + 'static) -> Peer {
-    Box::new(move |bytes, served| {
+    Box::new(move |inbound| {
         let mut acts = Vec::new();
-        while let Some(mut request) = take_request(bytes) {
-            *served += 1;
-            request.nth = *served;
+        while let Some(mut request) = take_request(inbound.bytes) {
+            *inbound.served += 1;
+            request.nth = *inbound.served;
             acts.extend(answer(&request));
         }
         acts

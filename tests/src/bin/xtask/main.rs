@@ -3,11 +3,16 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod corpus;
+mod differential;
 mod fuzz;
+mod hostile;
 mod needs;
 mod nginx;
 mod shell;
 mod sizes;
+mod soak;
+mod swarm;
 mod test;
 
 use std::process::ExitCode;
@@ -34,10 +39,20 @@ enum Task {
     Sizes,
     /// Write the names of the tests into docs/contract.md
     Contract,
+    /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
+    Corpus,
+    /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
+    Differential(differential::Arguments),
+    /// Thousands of hostile peers at once, on real sockets
+    Hostile(hostile::Options),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
     /// Fuzz each target for a while, or merge what was found into the committed corpora
     Fuzz(fuzz::Options),
+    /// Random engines in random networks, held against a model
+    Swarm(swarm::Arguments),
+    /// Send a million requests through epoll to a real nginx, with faults between
+    Soak(muxfer_tests::soak::Setup),
 }
 
 impl Task {
@@ -47,8 +62,13 @@ impl Task {
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
+            Self::Corpus => corpus::run(),
+            Self::Differential(arguments) => differential::run(&arguments),
+            Self::Hostile(options) => hostile::run(&options),
             Self::Nginx => nginx::run(),
             Self::Fuzz(options) => fuzz::run(&options),
+            Self::Swarm(arguments) => swarm::run(&arguments),
+            Self::Soak(setup) => soak::run(&setup),
         }
     }
 }
