@@ -9,5 +9,7 @@ use crate::swarm::{self, Bytes};
 /// faults have ended every transfer ends, with one message.
 pub fn multi(bytes: &[u8]) {
     let script = swarm::script(&mut Bytes(bytes));
-    let _ = swarm::run(&script);
+    if let Err(failure) = swarm::attempt(&script) {
+        panic!("{}\n{script:?}", failure.why);
+    }
 }
