@@ -10,6 +10,7 @@ mod head;
 mod input;
 mod listener;
 mod location;
+mod multi;
 mod reference;
 mod request;
 mod url;
@@ -18,6 +19,7 @@ pub use chunked::chunked;
 pub use exchange::exchange;
 pub use head::head;
 pub use location::location;
+pub use multi::multi;
 pub use url::url;
 
 /// A fuzz target.
@@ -57,5 +59,10 @@ pub const TARGETS: &[Target] = &[
         name: "exchange",
         run: exchange,
         max_len: 1024,
+    },
+    Target {
+        name: "multi",
+        run: multi,
+        max_len: 2048,
     },
 ];

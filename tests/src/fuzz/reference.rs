@@ -166,6 +166,7 @@ struct Says {
 impl<'a> Reader<'a> {
     fn message(&mut self) -> Verdict {
         let mut informational = 0;
+        let mut closes = false;
         loop {
             if self.at == self.input.len() {
                 return Verdict::Cut(Cut::BeforeHead);
@@ -178,6 +179,7 @@ impl<'a> Reader<'a> {
             let Ok(framing) = self.framing(code, minor, &says) else {
                 return Verdict::Wrong;
             };
+            closes |= says.closes() || says.is_suspect(code, minor);
             if code < 200 {
                 informational += 1;
                 let allowed = usize::from(self.rules.limits.informational);
@@ -192,13 +194,13 @@ impl<'a> Reader<'a> {
                 Framing::Chunked | Framing::UntilClose => None,
             };
             self.heard.push(Heard::Head(HeadEnd { code, length }));
-            self.keeps = says.keeps(minor) && framing != Framing::UntilClose;
+            self.keeps = !closes && says.keeps(minor) && framing != Framing::UntilClose;
             return self.body(framing);
         }
     }
 
     fn head(&mut self) -> Result<(u16, u8, Says), Stop> {
-        let line = self.line()?;
+        let line = self.line(false)?;
         let (code, minor, reason) = status_line(line).ok_or(Stop::Wrong)?;
         let reason = reason.to_vec();
         self.heard.push(Heard::Status {
@@ -207,15 +209,15 @@ impl<'a> Reader<'a> {
             reason,
         });
         let mut says = Says::default();
-        while let Some((name, value)) = self.field()? {
+        while let Some((name, value)) = self.field(false)? {
             says.hear(&name, &value)?;
             self.heard.push(Heard::Field(name, value));
         }
         Ok((code, minor, says))
     }
 
-    /// The next line without its end.
-    fn line(&mut self) -> Result<&'a [u8], Stop> {
+    /// The next line without its end, which may be a line feed alone unless it is `strict`.
+    fn line(&mut self, strict: bool) -> Result<&'a [u8], Stop> {
         let rest = &self.input[self.at..];
         let Some(end) = rest.iter().position(|b| *b == b'\n') else {
             let long = rest.len() > self.rules.line;
@@ -225,15 +227,17 @@ impl<'a> Reader<'a> {
         self.head_bytes += end + 1;
         let allowed = usize::try_from(self.rules.limits.head_bytes).expect("small");
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-        if end + 1 > self.rules.line || self.head_bytes > allowed || line.contains(&b'\r') {
+        let is_bare = strict && line.len() == end;
+        let is_long = end + 1 > self.rules.line || self.head_bytes > allowed;
+        if is_bare || is_long || line.contains(&b'\r') {
             return Err(Stop::Wrong);
         }
         Ok(line)
     }
 
     /// The next field; none at the empty line.
-    fn field(&mut self) -> Result<Option<(String, Vec<u8>)>, Stop> {
-        let line = self.line()?;
+    fn field(&mut self, strict: bool) -> Result<Option<(String, Vec<u8>)>, Stop> {
+        let line = self.line(strict)?;
         if line.is_empty() {
             return Ok(None);
         }
@@ -299,7 +303,7 @@ impl<'a> Reader<'a> {
 
     fn trailers(&mut self) -> Verdict {
         loop {
-            match self.field() {
+            match self.field(true) {
                 Ok(Some((name, value))) => self.heard.push(Heard::Trailer(name, value)),
                 Ok(None) => return Verdict::Complete(self.at),
                 Err(Stop::Cut) => return Verdict::Cut(Cut::InBody),
@@ -358,9 +362,23 @@ impl Says {
         self.codings == [b"chunked"]
     }
 
+    /// In a 1xx response, too (RFC 9112 §9.6).
+    fn closes(&self) -> bool {
+        self.has_option(b"close")
+    }
+
     fn keeps(&self, minor: u8) -> bool {
-        let says = |name: &[u8]| self.options.iter().any(|option| option == name);
-        !says(b"close") && (minor > 0 || says(b"keep-alive"))
+        minor > 0 || self.has_option(b"keep-alive")
+    }
+
+    fn has_option(&self, name: &[u8]) -> bool {
+        self.options.iter().any(|option| option == name)
+    }
+
+    /// A coding where none can be: another reader may see a body (RFC 9112 §6.1, §6.3).
+    fn is_suspect(&self, code: u16, minor: u8) -> bool {
+        let misplaced = minor == 0 || !self.lengths.is_empty() || code < 200 || code == 204;
+        self.coded && misplaced
     }
 }
 

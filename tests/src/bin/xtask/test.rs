@@ -47,6 +47,7 @@ pub(crate) fn run() -> Result<(), Fault> {
 
 fn format() -> Result<(), Fault> {
     shell::run(cargo(["fmt", "--all", "--check"]))?;
+    shell::run(cargo(["fmt", "--check", "--manifest-path", FUZZ]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
 }
 
@@ -74,6 +75,9 @@ fn clippy() -> Result<(), Fault> {
 fn tests() -> Result<(), Fault> {
     shell::run(cargo(["test", "--workspace", "--locked", "--quiet"]))
 }
+
+/// The fuzz targets, which are built with nightly Rust only.
+const FUZZ: &str = "tests/fuzz/Cargo.toml";
 
 /// The package that proves by linking that the engine needs no allocator.
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";
