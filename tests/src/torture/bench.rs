@@ -29,6 +29,9 @@ pub trait Bench {
     /// The numeric address of the peers.
     fn address(&self) -> SocketAddr;
 
+    /// How large an upload must be to take several sends.
+    fn upload_bytes(&self) -> u64;
+
     /// Lets things happen until there is an event, for a bounded time.
     ///
     /// # Errors
@@ -46,6 +49,8 @@ pub struct SimBench {
 
 const SIM_ADDRESS: &str = "10.0.0.1:80";
 const SIM_REFUSES: &str = "10.0.0.9";
+/// Room that is lent for sending.
+const SIM_WINDOW: usize = 1000;
 
 impl SimBench {
     /// A network whose streams come in pieces of so many bytes.
@@ -53,6 +58,7 @@ impl SimBench {
     pub fn new(split: usize, trap: &Trap) -> Self {
         let mut sim = Sim::new(1);
         sim.faults.split = split;
+        sim.faults.window = SIM_WINDOW;
         sim.dns_delay = Duration::from_millis(3);
         sim.name("localhost", &[SIM_REFUSES, "10.0.0.1"]);
         let refusing = format!("{SIM_REFUSES}:80");
@@ -117,6 +123,10 @@ impl Bench for SimBench {
         SIM_ADDRESS.parse().expect("an address")
     }
 
+    fn upload_bytes(&self) -> u64 {
+        SIM_WINDOW as u64 * 5 / 2
+    }
+
     fn events(&mut self, _deadline: Option<Instant>) -> io::Result<Vec<Event>> {
         let sim = &mut self.platform.inner;
         let events = sim.events();
@@ -175,6 +185,10 @@ impl Bench for EpollBench<'_> {
 
     fn address(&self) -> SocketAddr {
         self.server.address(Gate::Open)
+    }
+
+    fn upload_bytes(&self) -> u64 {
+        150_000
     }
 
     fn events(&mut self, deadline: Option<Instant>) -> io::Result<Vec<Event>> {

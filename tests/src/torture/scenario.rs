@@ -10,8 +10,8 @@ use muxfer_linux::{Capacity, Memory};
 use super::bench::Bench;
 use super::easy::Flaky;
 use super::trap::{Kind, Trap};
-use crate::hostile::Visitor;
 use crate::hostile::catalogue::{self, Outcome};
+use crate::hostile::{Upload, Visitor};
 
 /// More turns than any run needs, and more time.
 const MOST_TURNS: usize = 20_000;
@@ -153,6 +153,12 @@ impl<B: Bench> Run<'_, '_, B> {
         let url = format!("http://{host}/{name}/{variant}?n={number}&p=0");
         let mut visitor = (entry.wish)(Visitor::new(number, url, Duration::ZERO));
         visitor.settings = if origin == 3 { 0 } else { origin };
+        let bytes = self.bench.upload_bytes();
+        visitor.upload = match visitor.upload {
+            Upload::None => Upload::None,
+            Upload::Sized(_) => Upload::Sized(bytes),
+            Upload::Chunked(_) => Upload::Chunked(bytes),
+        };
         visitor.options.progress = Some(Duration::from_millis(1));
         Ok(visitor)
     }
