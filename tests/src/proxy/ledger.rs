@@ -1,6 +1,6 @@
 //! What was done to which request. It is shared by the proxy's thread and whoever judges.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Fault, Faults, Kind};
@@ -69,8 +69,9 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Books {
-    /// Only requests that somebody asks for: others must not pile up.
-    expected: HashMap<u64, Passes>,
+    /// Only requests that somebody asks for: others must not pile up. Not a hash table: one that is
+    /// full of removed places grows once more at some time, and looks like a leak.
+    expected: BTreeMap<u64, Passes>,
     counts: Counts,
 }
 

@@ -1,6 +1,6 @@
 //! The run itself: adds, turns, reads messages, removes, unpauses, measures.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ pub(super) struct Flight<'a> {
     driver: Driver<'a, Probe<'a>>,
     bases: [String; Script::ORIGINS],
     /// The transfers that were added and have not ended, by the numbers of their requests.
-    aloft: HashMap<u64, Handle>,
+    aloft: BTreeMap<u64, Handle>,
     /// Of each request whether it has ended, a bit each.
     ended: Vec<u64>,
     /// What is to be done at which turn.
@@ -86,7 +86,7 @@ impl Flight<'_> {
                 format!("http://127.0.0.1:{}", port(1)),
                 format!("http://localhost:{}", port(1)),
             ],
-            aloft: HashMap::with_capacity(depth as usize),
+            aloft: BTreeMap::new(),
             ended: vec![0; usize::try_from(setup.requests / 64 + 1).map_err(io::Error::other)?],
             later: Vec::new(),
             again: Vec::new(),
