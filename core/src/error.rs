@@ -69,7 +69,7 @@ pub enum ResponseError {
     Location,
     /// A chunk's size line is broken or too large.
     ChunkSize,
-    /// A chunk's data is not followed by its line end.
+    /// A chunk's data, or a line behind the last chunk, is not followed by CR LF.
     ChunkEnd,
     /// `101 Switching Protocols` that nobody asked for.
     Upgrade,

@@ -75,6 +75,17 @@ impl Content {
         }
     }
 
+    /// All of it, in memory.
+    ///
+    /// # Panics
+    /// It is more than memory can hold.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.left).expect("more than memory can hold")];
+        self.fill(&mut bytes);
+        bytes
+    }
+
     /// Compares the file with it, byte for byte, to the end of both.
     ///
     /// # Errors
@@ -110,7 +121,7 @@ impl Content {
     }
 
     /// Gives the next bytes, and how many they are; 0 at the end. The length of `into` is a
-    /// multiple of eight: only the last word may be cut.
+    /// multiple of eight, or all that is left: only the last word may be cut.
     fn fill(&mut self, into: &mut [u8]) -> usize {
         let room = usize::try_from(self.left).map_or(into.len(), |left| left.min(into.len()));
         for word in into[..room].chunks_mut(8) {

@@ -103,6 +103,12 @@ impl Nginx {
         self.folder.path().join("site")
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL of a file in the site.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
@@ -141,7 +147,7 @@ fn configuration(folder: &Path, address: SocketAddr) -> String {
          master_process off;\n\
          pid {folder}/nginx.pid;\n\
          error_log {folder}/error.log notice;\n\
-         events {{ worker_connections 1024; }}\n\
+         events {{ worker_connections 8192; }}\n\
          http {{\n\
            access_log off;\n\
            keepalive_requests 100000;\n\
@@ -152,7 +158,7 @@ fn configuration(folder: &Path, address: SocketAddr) -> String {
            uwsgi_temp_path {folder}/uwsgi;\n\
            scgi_temp_path {folder}/scgi;\n\
            server {{\n\
-             listen {address} backlog=1024;\n\
+             listen {address} backlog=4096;\n\
              root {folder}/site;\n\
              add_header X-Folder {folder} always;\n\
            }}\n\

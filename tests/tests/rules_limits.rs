@@ -57,6 +57,26 @@ fn r96_the_connect_limit_covers_names_and_connect_and_not_the_response() {
 }
 
 #[test]
+fn r96_waiting_for_a_place_of_an_origin_counts_once() {
+    let capacity = muxfer_linux::Capacity {
+        origins: 1,
+        ..muxfer_linux::Capacity::new(2, 2)
+    };
+    let mut world = World::with(Config::DEFAULT, capacity);
+    let late = |_: &muxfer_tests::sim::Request| [vec![Act::wait(300)], ok("x")].concat();
+    world.sim.serve("10.0.0.1:80", http(late));
+    world.sim.listen("10.0.0.2:80", Listen::Silent);
+    let start = world.sim.now;
+    let first = world.add(get("/"));
+    let other = Recorder::get("http://10.0.0.2/");
+    let second = world.add(other.options(|o| o.connect = SECOND / 2));
+    let (result, _) = world.finish(second);
+    assert_eq!(result, Err(Error::Timeout(Timer::Connect)));
+    assert_eq!(world.sim.now.since(start), SECOND / 2);
+    world.done(first);
+}
+
+#[test]
 fn r96_the_earlier_limit_wins() {
     let mut world = World::new(Config::DEFAULT);
     world.sim.listen("10.0.0.1:80", Listen::Silent);

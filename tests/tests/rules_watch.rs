@@ -507,3 +507,52 @@ fn pausing_both_ways_by_command_ends_the_watch() {
         .unwrap();
     assert_eq!(world.finish(handle).0, Ok(()));
 }
+
+#[test]
+fn r35_a_transfer_that_waits_for_a_line_block_is_not_watched() {
+    let capacity = muxfer_linux::Capacity {
+        lines: 1,
+        ..muxfer_linux::Capacity::new(2, 2)
+    };
+    let config = Config {
+        budget: 100,
+        ..Config::DEFAULT
+    };
+    let mut world = World::with(config, capacity);
+    world.sim.serve(
+        "10.0.0.1:80",
+        http(|_| {
+            let rest = "ngth: 0\r\n\r\n";
+            vec![
+                Act::text("HTTP/1.1 200 OK\r\nContent-Le"),
+                Act::wait(1000),
+                Act::text(rest),
+            ]
+        }),
+    );
+    // The answer begins while the upload is under way, and its first line is cut.
+    let mut first = true;
+    let early = move |inbound: muxfer_tests::sim::Inbound<'_>| {
+        inbound.bytes.clear();
+        if !std::mem::take(&mut first) {
+            return Vec::new();
+        }
+        vec![
+            Act::text("HTTP/1.1 20"),
+            Act::wait(1),
+            Act::text("0 OK\r\nContent-Length: 0\r\n\r\n"),
+        ]
+    };
+    world.sim.serve("10.0.0.2:80", Box::new(early));
+    let holder = world.get("/");
+    world.run_for(Duration::from_millis(10));
+    let upload = Recorder::new("PUT", "http://10.0.0.2/").bytes(&[7; 5000]);
+    let starved = world.add(upload);
+    for _ in 0..20 {
+        world.step();
+    }
+    assert_eq!(world.told(1).last(), Some(&Interest::NONE));
+    assert_eq!(world.sim.events(), []);
+    world.done(holder);
+    world.done(starved);
+}

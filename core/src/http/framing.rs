@@ -86,6 +86,14 @@ pub(super) fn of_response(
     }
 }
 
+/// May somebody on the way see the end of this message elsewhere, though it has no body? Then the
+/// connection must not be used again: a coding in HTTP/1.0, beside a length, or in a response that
+/// can't have one (RFC 9112 §6.1, §6.3).
+pub(super) fn is_suspect(code: u16, minor: u8, coding: Coding, length: Option<u64>) -> bool {
+    let misplaced = minor == 0 || length.is_some() || code < 200 || code == 204;
+    coding != Coding::Absent && misplaced
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

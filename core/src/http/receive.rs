@@ -6,7 +6,7 @@ use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
 use crate::wire::{Chunk, Status, check_line, find_line, list, parse_field};
 
-use super::framing::{Coding, Framing, add_length, of_response};
+use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
 
 /// Bounds on what a peer may send before and around a body. Each is an error of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub struct Received {
     /// What is next.
     pub progress: Progress,
 }
+
+const CR_LF: &[u8] = b"\r\n";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -337,6 +339,11 @@ impl Receiver {
             Stage::StatusLine => self.status_line(line, sink),
             Stage::Fields if line.is_empty() => self.head_end(limits, sink),
             Stage::Fields => self.field(line, limits, sink),
+            // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
+            // (RFC 9112 §7.1), and strict readers see the end of the message elsewhere.
+            Stage::Trailers if length < line.len() + CR_LF.len() => {
+                Err(ResponseError::ChunkEnd.into())
+            }
             Stage::Trailers if line.is_empty() => {
                 self.stage = Stage::Complete;
                 Ok(())
@@ -366,7 +373,10 @@ impl Receiver {
         self.stage = Stage::Fields;
         self.coding = Coding::Absent;
         self.has_length = false;
-        self.says = Connection::Nothing;
+        // `close` in a 1xx response holds for what follows it, too (RFC 9112 §9.6).
+        if self.says != Connection::Close {
+            self.says = Connection::Nothing;
+        }
         sink.on_status(&status)
     }
 
@@ -397,6 +407,9 @@ impl Receiver {
     fn head_end<S: Sink>(&mut self, limits: &Limits, sink: &mut S) -> Result<(), Error> {
         let length = self.has_length.then_some(self.length);
         self.framing = of_response(self.to_head, self.code, self.minor, self.coding, length)?;
+        if is_suspect(self.code, self.minor, self.coding, length) {
+            self.says = Connection::Close;
+        }
         if self.code < 200 {
             self.informational = self.informational.saturating_add(1);
             if self.code == 101 {

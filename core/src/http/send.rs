@@ -206,7 +206,14 @@ impl Sender {
         let missing = length.saturating_sub(self.body_sent);
         let room = usize::try_from(missing).map_or(out.len(), |n| n.min(out.len()));
         let window = out.get_mut(..room).unwrap_or(&mut []);
-        let given = if window.is_empty() {
+        if window.is_empty() && missing > 0 {
+            // The source was not asked, so it has not paused.
+            return Ok(Sent {
+                written: 0,
+                sending: Sending::More,
+            });
+        }
+        let given = if missing == 0 {
             Given::Bytes(0)
         } else {
             read(window)

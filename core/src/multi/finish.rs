@@ -39,6 +39,8 @@ impl<E: Easy> Multi<'_, E> {
         transfer
             .flags
             .set_if(Flag::NoExpect, transfer.flags.has(Flag::AskAgain));
+        // What is sent next is another request.
+        transfer.retries = 0;
         if let Err(error) = rewind(transfer) {
             self.complete(cx, handle, Err(error));
             return;

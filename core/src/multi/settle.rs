@@ -12,12 +12,16 @@ use super::{Cx, Multi};
 
 /// What a transfer wants of the connection that serves it.
 fn wanted<E>(transfer: &Transfer<E>) -> Interest {
+    // It waits for a line block, not for its socket: an event would find nothing to do.
+    if transfer.queue == Queue::Starved {
+        return Interest::NONE;
+    }
     let mut want = Interest::NONE;
     let flags = &transfer.flags;
     let held = |timer| transfer.timers.at(transfer.started, timer).is_some();
     // A rate limit holds back one direction or both until its timer fires (CONTRACT R101).
     let rate_held = held(Timer::Rate);
-    if !flags.has(Flag::ReceivePaused) && transfer.queue != Queue::Starved && !rate_held {
+    if !flags.has(Flag::ReceivePaused) && !rate_held {
         want |= Interest::READ;
     }
     let has_to_send = transfer.exchange.is_sending() && !transfer.exchange.is_awaiting();

@@ -132,7 +132,14 @@ fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
     } else {
         options.connect
     };
-    transfer
+    // One that waited for a place for its origin starts once more: its clock runs on.
+    if transfer
         .timers
-        .set(transfer.started, now, Timer::Connect, connect);
+        .at(transfer.started, Timer::Connect)
+        .is_none()
+    {
+        transfer
+            .timers
+            .set(transfer.started, now, Timer::Connect, connect);
+    }
 }

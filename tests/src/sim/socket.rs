@@ -147,9 +147,10 @@ impl Socket {
             return;
         };
         self.patience = None;
-        if self.end == Some(End::HungUp) {
-            self.schedule(at, delay, vec![Act::Reset]);
-            return;
+        match self.end {
+            Some(End::HungUp) => return self.schedule(at, delay, vec![Act::Reset]),
+            Some(End::Reset) => return,
+            Some(End::Closed) | None => {}
         }
         self.inbox.extend(bytes);
         if let Some(peer) = peer {

@@ -3,12 +3,18 @@
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
 mod contract;
+mod corpus;
+mod differential;
+mod fuzz;
+mod hostile;
 mod identity;
 mod mutants;
 mod needs;
 mod nginx;
 mod shell;
 mod sizes;
+mod soak;
+mod swarm;
 mod test;
 
 use std::process::ExitCode;
@@ -35,6 +41,12 @@ enum Task {
     Sizes,
     /// Write the names of the tests into docs/contract.md
     Contract,
+    /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
+    Corpus,
+    /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
+    Differential(differential::Arguments),
+    /// Thousands of hostile peers at once, on real sockets
+    Hostile(hostile::Options),
     /// Hold generated redirects, credentials and reuse against a model of who may see what
     Identity {
         /// How many seeds
@@ -48,6 +60,12 @@ enum Task {
     Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
+    /// Random engines in random networks, held against a model
+    Swarm(swarm::Arguments),
+    /// Send a million requests through epoll to a real nginx, with faults between
+    Soak(muxfer_tests::soak::Setup),
+    /// Fuzz each target for a while, or merge what was found into the committed corpora
+    Fuzz(fuzz::Options),
 }
 
 impl Task {
@@ -57,9 +75,15 @@ impl Task {
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
             Self::Contract => contract::run(),
+            Self::Corpus => corpus::run(),
+            Self::Differential(arguments) => differential::run(&arguments),
+            Self::Hostile(options) => hostile::run(&options),
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
             Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
+            Self::Swarm(arguments) => swarm::run(&arguments),
+            Self::Soak(setup) => soak::run(&setup),
+            Self::Fuzz(options) => fuzz::run(&options),
         }
     }
 }

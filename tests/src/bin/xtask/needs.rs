@@ -1,6 +1,11 @@
-//! What the tests need besides cargo: rustfmt, clippy, and an nginx to fetch from.
+//! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, Python's h11 to
+//! compare with, and strace, which makes system calls fail.
 
 use std::process::Command;
+
+use muxfer_tests::differential::h11;
+use muxfer_tests::nginx;
+use muxfer_tests::torture::injected;
 
 use crate::shell::{self, Fault};
 
@@ -8,7 +13,9 @@ use crate::shell::{self, Fault};
 pub(crate) fn run() -> Result<(), Fault> {
     component("rustfmt", "fmt")?;
     component("clippy", "clippy")?;
-    nginx()
+    package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
+    package("python3-h11", h11::MISSING, h11::is_there)?;
+    package("strace", injected::MISSING, || injected::strace().is_some())
 }
 
 /// A component of the toolchain, known by its cargo subcommand.
@@ -26,26 +33,23 @@ fn component(name: &str, subcommand: &str) -> Result<(), Fault> {
     )))
 }
 
-/// The web server that the end-to-end tests fetch from.
-fn nginx() -> Result<(), Fault> {
-    if muxfer_tests::nginx::program().is_some() {
+/// A package of Debian; `missing` says what to run where it can't be installed from here.
+fn package(name: &str, missing: &str, there: impl Fn() -> bool) -> Result<(), Fault> {
+    if there() {
         return Ok(());
     }
     for prefix in [&[][..], &["sudo", "-n"]] {
         // The lists may be old or absent: without them the install finds nothing. A mirror that is
         // down must not hide a package that is in the cache, so the result of `update` is not asked.
         if shell::succeeds(apt_get(prefix, &["update"])) {
-            println!("installing nginx-light");
+            println!("installing {name}");
         }
-        let install = apt_get(
-            prefix,
-            &["install", "-y", "--no-install-recommends", "nginx-light"],
-        );
-        if shell::succeeds(install) && muxfer_tests::nginx::program().is_some() {
+        let install = apt_get(prefix, &["install", "-y", "--no-install-recommends", name]);
+        if shell::succeeds(install) && there() {
             return Ok(());
         }
     }
-    Err(Fault(muxfer_tests::nginx::MISSING.to_owned()))
+    Err(Fault(missing.to_owned()))
 }
 
 /// `apt-get` that never asks, behind `prefix`.

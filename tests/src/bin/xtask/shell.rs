@@ -26,6 +26,17 @@ where
     command(program, arguments)
 }
 
+/// A program of the test crate, optimised and with all assertions, built now if need be.
+pub(crate) fn checked<I>(name: &str, arguments: I) -> Command
+where
+    I: IntoIterator<Item: AsRef<OsStr>>,
+{
+    let mut command = cargo(["run", "--quiet", "--locked", "--profile", "checked"]);
+    command.args(["-p", "muxfer-tests", "--bin", name, "--"]);
+    command.args(arguments);
+    command
+}
+
 /// A program, to be called in the root.
 pub(crate) fn command<I>(program: impl AsRef<OsStr>, arguments: I) -> Command
 where

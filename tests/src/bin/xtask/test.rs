@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{needs, sizes};
+use crate::{needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -14,6 +14,7 @@ const STEPS: &[Step] = &[
     ("format", format),
     ("clippy", clippy),
     ("tests", tests),
+    ("swarm", swarm::fixed),
     ("no allocator", no_allocator),
     ("core without features", core_alone),
     ("documentation", documentation),
