@@ -6,6 +6,7 @@ use muxfer_core::error::{RequestError, ResponseError, UrlError};
 use muxfer_core::net::IoError;
 use muxfer_core::time::Timer;
 use muxfer_core::{AddErrorKind, Config, ConfigError, Error, Event, Multi, Resources};
+use muxfer_linux::Capacity;
 use muxfer_tests::recorder::Recorder;
 use muxfer_tests::sim::{Act, Call, Listen, http, ok};
 use muxfer_tests::world::World;
@@ -131,6 +132,20 @@ fn r7_remove_takes_the_unread_message_along() {
     assert!(world.multi.result(handle).is_some());
     world.multi.remove(world.sim.now, &mut world.sim, handle);
     assert_eq!(world.multi.info_read(), None);
+}
+
+#[test]
+fn r7_a_removed_message_does_not_hide_those_behind_it() {
+    let mut world = hello();
+    let handles = [(); 3].map(|()| world.add(Recorder::get("nonsense")));
+    world.multi.run(world.sim.now, &mut world.sim);
+    let [first, second, third] = handles;
+    for gone in [first, second] {
+        world.multi.remove(world.sim.now, &mut world.sim, gone);
+    }
+    let read: Vec<_> = std::iter::from_fn(|| world.multi.info_read()).collect();
+    let read: Vec<_> = read.iter().map(|message| message.handle).collect();
+    assert_eq!(read, [third]);
 }
 
 #[test]

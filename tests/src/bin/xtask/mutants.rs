@@ -144,10 +144,11 @@ impl Program {
     }
 }
 
-/// Programs that look at files, not at what the engine does, or that need more than cargo.
+/// Programs that look at files and not at what the engine does, or that need other programs.
 const NO_JUDGES: &[&str] = &[
     "contract_table",
     "dependencies",
+    "hiperfifo",
     "layering",
     "mutants",
     "nginx",
@@ -163,17 +164,20 @@ fn programs() -> io::Result<Vec<Program>> {
         package,
         name: None,
     };
-    let tests = programs_in("tests/tests")?;
-    let (rules, others): (Vec<_>, Vec<_>) = tests
-        .iter()
-        .filter(|name| !NO_JUDGES.contains(&name.as_str()))
-        .partition(|name| name.starts_with("rules_") || name.starts_with("identity"));
+    let mut tests = programs_in("tests/tests")?;
+    tests.retain(|name| !NO_JUDGES.contains(&name.as_str()));
+    tests.sort_by_key(|name| match name {
+        name if name.starts_with("rules_") => 0,
+        name if name.starts_with("identity") => 1,
+        _ => 2,
+    });
     let linux = programs_in("platform-linux/tests")?;
-    let linux = linux.iter().filter(|name| !name.starts_with("program_"));
+    let linux = linux
+        .iter()
+        .filter(|name| !NO_JUDGES.contains(&name.as_str()) && !name.starts_with("program_"));
     Ok([lib("muxfer-core")]
         .into_iter()
-        .chain(rules.into_iter().map(|name| named("muxfer-tests", name)))
-        .chain(others.into_iter().map(|name| named("muxfer-tests", name)))
+        .chain(tests.iter().map(|name| named("muxfer-tests", name)))
         .chain([lib("muxfer-linux")])
         .chain(linux.map(|name| named("muxfer-linux", name)))
         .collect())
