@@ -139,7 +139,7 @@ fn checklist_4_a_transfer_that_waited_for_a_connection_sends_its_own_request() {
     let ask = |number: usize| {
         let easy = Recorder::get(&format!("http://a.test/{number}"));
         let mut easy = easy.field("Cookie", &format!("number={number}"));
-        easy.basic = (number % 2 == 0).then(|| (format!("user{number}"), String::new()));
+        easy.basic = (number.is_multiple_of(2)).then(|| (format!("user{number}"), String::new()));
         easy
     };
     let handles: Vec<_> = (0..6)

@@ -266,9 +266,10 @@ impl Director {
         let Some(planned) = plan.hops.get(hop) else {
             return Vec::new();
         };
-        let style = match planned.style {
-            Style::Smuggles if !self.may_smuggle => Style::Length,
-            style => style,
+        let style = if planned.style == Style::Smuggles && !self.may_smuggle {
+            Style::Length
+        } else {
+            planned.style
         };
         let delay = Duration::from_millis(planned.delay);
         let answered = self.now + delay;
