@@ -6,7 +6,6 @@ use muxfer_core::error::{RequestError, ResponseError, UrlError};
 use muxfer_core::net::IoError;
 use muxfer_core::time::Timer;
 use muxfer_core::{AddErrorKind, Config, ConfigError, Error, Event, Multi, Resources};
-use muxfer_linux::Capacity;
 use muxfer_tests::recorder::Recorder;
 use muxfer_tests::sim::{Act, Call, Listen, http, ok};
 use muxfer_tests::world::World;
