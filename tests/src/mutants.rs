@@ -93,9 +93,12 @@ pub fn apply(mutant: &Mutant, tree: &Path, only_check: bool) -> io::Result<()> {
     // patch for one of the repository and does nothing.
     git.env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(&tree));
     git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
-    let output = git.output().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => io::Error::other("git is missing; run: apt-get install git"),
-        _ => error,
+    let output = git.output().map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            io::Error::other("git is missing; run: apt-get install git")
+        } else {
+            error
+        }
     })?;
     succeeded(&output, &mutant.name)
 }

@@ -99,13 +99,12 @@ impl Easy for Asker {
     }
 
     fn on_trace(&mut self, trace: Trace<'_>) {
-        match trace {
-            Trace::Connecting(_) => {
-                let begins = !std::mem::replace(&mut self.races, true);
-                self.director.borrow_mut().begins_race = begins;
-            }
-            Trace::Connected(_) | Trace::Reused(_) => self.races = false,
-            _ => {}
+        if let Trace::Connecting(_) = trace {
+            let begins = !std::mem::replace(&mut self.races, true);
+            self.director.borrow_mut().begins_race = begins;
+        }
+        if let Trace::Connected(_) | Trace::Reused(_) = trace {
+            self.races = false;
         }
     }
 }
