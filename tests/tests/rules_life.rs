@@ -6,6 +6,7 @@ use muxfer_core::error::{RequestError, ResponseError, UrlError};
 use muxfer_core::net::IoError;
 use muxfer_core::time::Timer;
 use muxfer_core::{AddErrorKind, Config, ConfigError, Error, Event, Multi, Resources};
+use muxfer_linux::Capacity;
 use muxfer_tests::recorder::Recorder;
 use muxfer_tests::sim::{Act, Call, Listen, http, ok};
 use muxfer_tests::world::World;
@@ -230,6 +231,35 @@ fn r58_one_failure_does_not_touch_the_others() {
 }
 
 #[test]
+fn r58_a_line_that_was_cut_leaves_nothing_behind() {
+    let capacity = Capacity {
+        lines: 1,
+        ..Capacity::new(4, 4)
+    };
+    let mut world = World::with(Config::DEFAULT, capacity);
+    let peer = http(|request| {
+        let end = match request.path() {
+            "/whole" => Act::text("ces: 1\r\nContent-Length: 1\r\n\r\nx"),
+            "/wrong" => Act::text("\0\r\n\r\n"),
+            _ => Act::Close,
+        };
+        vec![Act::text("HTTP/1.1 200 OK\r\nX-Pie"), Act::wait(1), end]
+    });
+    world.sim.serve("10.0.0.1:80", peer);
+    // The only block is held by each of them in turn.
+    for path in ["/cut", "/wrong", "/removed", "/whole"] {
+        let handle = world.get(path);
+        if path == "/removed" {
+            world.run_for(Duration::from_micros(1_500));
+            assert!(world.remove(handle).is_some());
+        } else {
+            let result = world.finish(handle).0;
+            assert_eq!(result.is_ok(), path == "/whole", "{path}: {result:?}");
+        }
+    }
+}
+
+#[test]
 #[expect(deprecated, reason = "the deprecated calls must work")]
 fn r59_the_deprecated_calls_find_out_themselves() {
     let mut world = hello();
@@ -443,7 +473,7 @@ impl<const A: usize, const B: usize, const C: usize, const D: usize, const F: us
 fn the_smallest_engine_serves_one_after_the_other() {
     let mut world = World::with(
         Config::DEFAULT,
-        muxfer_linux::Capacity {
+        Capacity {
             transfers: 3,
             conns: 1,
             lines: 1,

@@ -102,7 +102,8 @@ impl Easy for Asker {
         if let Trace::Connecting(_) = trace {
             let begins = !std::mem::replace(&mut self.races, true);
             self.director.borrow_mut().begins_race = begins;
-        } else if let Trace::Connected(_) | Trace::Reused(_) = trace {
+        }
+        if let Trace::Connected(_) | Trace::Reused(_) = trace {
             self.races = false;
         }
     }

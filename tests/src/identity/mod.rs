@@ -95,7 +95,7 @@ impl Tally {
 pub fn check(seed: u64) -> Result<Tally, String> {
     let _named = Named(seed);
     let mut run = Run::new(seed);
-    run.run_to_the_end();
+    run.finish();
     let director = run.director.borrow();
     match director.faults.first() {
         None => Ok(director.tally),
@@ -179,7 +179,7 @@ impl Run {
         }
     }
 
-    fn run_to_the_end(&mut self) {
+    fn finish(&mut self) {
         while !(self.coming.is_empty() && self.added.is_empty()) {
             self.step += 1;
             if self.step > MOST_STEPS {

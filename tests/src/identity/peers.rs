@@ -266,11 +266,8 @@ impl Director {
         let Some(planned) = plan.hops.get(hop) else {
             return Vec::new();
         };
-        let style = if planned.style == Style::Smuggles && !self.may_smuggle {
-            Style::Length
-        } else {
-            planned.style
-        };
+        let hides = planned.style == Style::Smuggles && !self.may_smuggle;
+        let style = if hides { Style::Length } else { planned.style };
         let delay = Duration::from_millis(planned.delay);
         let answered = self.now + delay;
         let asked_close = plan.options.forbid_reuse || plan.field("connection").is_some();
