@@ -1,7 +1,7 @@
 //! The swarm: random engines, transfers, users and networks, each from one seed, held against a
 //! model after every call.
 //!
-//! A [`Script`] is plain data. [`run`] plays it with a real engine in the simulator. The peers
+//! A [`Script`] is plain data. [`run()`] plays it with a real engine in the simulator. The peers
 //! ([`Site`](site::Site)) check each request and remember it; the easy handles
 //! ([`Agent`](agent::Agent)) check what they are told; [`judge`](verdict::judge) says whether an end
 //! is right, given what the peers did. After each call the counts, interests, deadlines and limits
