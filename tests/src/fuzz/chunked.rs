@@ -13,7 +13,7 @@ use super::reference::{self, Rules};
 /// response; and it is sent as the body of a request. The bytes before it choose the limit of
 /// extensions, where the body is cut, and how large the windows and pieces of sending are.
 ///
-/// What must hold: the body is that of the [`mod@reference`] decoder, however it is cut and taken; what
+/// What must hold: the body is that of the `reference` decoder, however it is cut and taken; what
 /// is sent in chunks decodes to the body that was read, and holds nothing else.
 pub fn chunked(bytes: &[u8]) {
     let mut input = Input::new(bytes);

@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
 /// three make the request; each pair is an operation and its argument.
 ///
 /// What must hold: what is sent is the head that the request asks for and its body, framed,
-/// whatever the windows; what is heard is what the [`mod@reference`] hears, whatever the pieces and
+/// whatever the windows; what is heard is what the `reference` hears, whatever the pieces and
 /// pauses; an error is the last that happens; no more is consumed than was given; all line blocks
 /// come back.
 pub fn exchange(bytes: &[u8]) {

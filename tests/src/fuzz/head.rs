@@ -14,7 +14,7 @@ const SHORT: usize = 400;
 /// A case is 4 bytes, then a response. The first byte chooses the request's method and the limits,
 /// the others where the response is cut.
 ///
-/// What must hold: the events and the outcome are those of the [`mod@reference`] and the same however
+/// What must hold: the events and the outcome are those of the `reference` and the same however
 /// the response is cut; no field holds a control character; no limit is exceeded; `httparse` finds
 /// the same in every head that is accepted.
 pub fn head(bytes: &[u8]) {
