@@ -18,6 +18,10 @@ use super::site::Site;
 use super::verdict::{Circumstances, judge};
 use crate::sim::{Act, Faults, Prng, Sim};
 
+/// How long transfers may take to come to rest, in ms of virtual time: several connect limits of
+/// 300 s, one after the other.
+const LONGEST_REST_MS: u128 = 4 * 3600 * 1000;
+
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -492,6 +496,11 @@ impl<'s> Run<'s> {
             let elapsed = self.sim.now.since(start).as_millis();
             let moved = self.sim.moved - before;
             let bound = 2000 + elapsed / 20 + u128::from(moved);
+            // Timers that come again and again keep time moving: that is no progress.
+            assert!(
+                elapsed < LONGEST_REST_MS,
+                "liveness: no rest after {elapsed} ms"
+            );
             assert!(
                 quiet < bound,
                 "liveness: {quiet} calls in {elapsed} ms for {moved} bytes"
