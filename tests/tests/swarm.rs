@@ -68,7 +68,7 @@ fn bytes_make_scripts_too() {
 
 #[test]
 fn a_failing_script_is_made_smaller_and_still_fails() {
-    // An answer that the model takes for whole, though its job waits for another.
+    // It fails as soon as its first job is added.
     let mut script = swarm::of_seed(3);
     script.jobs[0].hops[0].host = script.setup.hosts.len();
     let failure = swarm::attempt(&script).expect_err("a host that is not there");

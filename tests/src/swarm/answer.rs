@@ -126,7 +126,11 @@ fn body(number: usize, nth: usize, hop: &Hop, bad: Option<Bad>, bytes: &mut Vec<
     let body: Vec<u8> = (0..hop.body).map(|at| body_byte(number, nth, at)).collect();
     match (bad, hop.framing) {
         (Some(Bad::ChunkSize), _) => bytes.extend_from_slice(b"0x4\r\nabcd\r\n0\r\n\r\n"),
-        (Some(Bad::ChunkEnd), _) => bytes.extend_from_slice(b"0\rX\n\r\n"),
+        (Some(Bad::ChunkEnd), _) => match body.first() {
+            Some(first) => bytes.extend_from_slice(&[b'1', b'\r', b'\n', *first, b'X', b'\n']),
+            // Behind the last chunk a bare line feed is none either.
+            None => bytes.extend_from_slice(b"0\r\n\n"),
+        },
         (_, Framing::Sized | Framing::Close) => bytes.extend_from_slice(&body),
         (_, Framing::Chunked(size)) => {
             for chunk in body.chunks(size.max(1)) {

@@ -47,9 +47,9 @@ struct Known {
     closed_all: bool,
 }
 
-pub(super) struct Run<'s> {
-    pub(super) sim: Sim,
-    pub(super) multi: Multi<'s, Agent>,
+struct Run<'s> {
+    sim: Sim,
+    multi: Multi<'s, Agent>,
     script: Rc<Script>,
     site: Rc<RefCell<Site>>,
     random: Prng,

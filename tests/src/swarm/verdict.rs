@@ -255,7 +255,7 @@ fn is_of_bad(bad: Bad, error: Error) -> bool {
         Bad::Lengths => response(ResponseError::ContentLength),
         Bad::Conflict => response(ResponseError::ConflictingLengths),
         Bad::ChunkSize => response(ResponseError::ChunkSize),
-        Bad::ChunkEnd => response(ResponseError::ChunkSize),
+        Bad::ChunkEnd => response(ResponseError::ChunkEnd),
         Bad::Folded => response(ResponseError::Folded),
         Bad::Coding => error == Error::TransferCoding,
         Bad::Upgrade => response(ResponseError::Upgrade),

@@ -103,12 +103,12 @@ impl Total {
     }
 }
 
-/// Runs one seed and says what happened in it; if it fails, of a smaller script.
+/// Runs one seed and says what happened in it; if it fails, the same of a smaller script.
 fn replay(seed: u64) -> ExitCode {
     let script = swarm::of_seed(seed);
     let (trace, result) = swarm::trace(&script);
+    println!("{}", trace.join("\n"));
     let Err(failure) = result else {
-        println!("{}", trace.join("\n"));
         println!("swarm: seed {seed}: no failure");
         return ExitCode::SUCCESS;
     };
