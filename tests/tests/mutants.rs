@@ -38,7 +38,7 @@ fn every_mutant_was_caught_by_tests_that_exist() -> io::Result<()> {
         assert!(!tests.is_empty(), "nobody has caught {mutant}");
         for test in tests {
             let name = test.rsplit("::").next().unwrap_or(test);
-            // A program that hangs is named without a test: `rules_watch::(it hangs)`.
+            // A program that hangs is named without a test: `rules_watch::(hangs)`.
             let is_there = test == "swarm" || name.starts_with('(') || functions.contains(name);
             assert!(is_there, "{mutant} was caught by {test}, which is gone");
         }

@@ -325,7 +325,7 @@ impl<'a> Trial<'a> {
             .collect();
         match end {
             End::Well => {}
-            End::Hung => failed.push(format!("{label}::(it hangs)")),
+            End::Hung => failed.push(format!("{label}::(hangs)")),
             End::Badly if failed.is_empty() => failed.push(format!("{label}::(it aborts)")),
             End::Badly => {}
         }
@@ -355,7 +355,7 @@ impl<'a> Trial<'a> {
         let (end, text) = self.cargo(&run, RUN).map_err(fault)?;
         Ok(match end {
             End::Well => None,
-            End::Hung => Some("swarm (it hangs)".to_owned()),
+            End::Hung => Some("swarm (hangs)".to_owned()),
             End::Badly => Some(match seed_in(&text) {
                 Some(seed) => format!("swarm (seed {seed})"),
                 None => "swarm".to_owned(),
