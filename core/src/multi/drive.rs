@@ -395,12 +395,8 @@ fn send_head<E: Easy>(
     options: &Options,
     room: &mut [u8],
 ) -> Result<Sent, Error> {
-    // The exchange is moved out for a moment: the request borrows the transfer.
-    let idle = Exchange::new(false, false);
-    let mut exchange = core::mem::replace(&mut transfer.exchange, idle);
-    let sent = outgoing(transfer, options).and_then(|head| exchange.send_head(&head, room));
-    transfer.exchange = exchange;
-    let sent = sent?;
+    let head = outgoing(&transfer.easy, transfer.flags, options)?;
+    let sent = transfer.exchange.send_head(&head, room)?;
     let bytes = room.get(..sent.written).unwrap_or(&[]);
     transfer.easy.on_trace(Trace::RequestHead(bytes));
     Ok(sent)

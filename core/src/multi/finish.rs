@@ -2,12 +2,12 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
+use crate::http::asks_close;
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
 use crate::transfer::{Flag, Outcome, Queue, State, StateKind, Transfer};
 
-use super::start::outgoing;
 use super::{Cx, Multi};
 
 /// How often a request is sent again because idle connections turn out to be dead (CONTRACT R88).
@@ -53,8 +53,7 @@ impl<E: Easy> Multi<'_, E> {
             return false;
         };
         let options = transfer.easy.options();
-        let closes = options.forbid_reuse
-            || outgoing(transfer, &options).is_ok_and(|request| request.asks_close());
+        let closes = options.forbid_reuse || asks_close(&transfer.easy.request());
         !tainted
             && !closes
             && transfer.exchange.persistent()

@@ -10,23 +10,24 @@ use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
 use crate::store::{Handle, OriginId};
 use crate::time::{Instant, Timer};
-use crate::transfer::{Flag, Queue, Transfer};
+use crate::transfer::{Flag, Flags, Queue, Transfer};
 use crate::wire::Url;
 
 use super::{Cx, Multi};
 
 /// The request of the present hop, with what earlier hops have changed of it.
 pub(super) fn outgoing<'a, E: Easy>(
-    transfer: &'a Transfer<E>,
+    easy: &'a E,
+    flags: Flags,
     options: &Options,
 ) -> Result<Outgoing<'a>, Error> {
-    let request = transfer.easy.request();
+    let request = easy.request();
     Ok(Outgoing {
         request,
         url: Url::parse(request.url)?,
-        foreign: transfer.flags.has(Flag::Foreign),
-        rewritten: transfer.flags.has(Flag::Rewritten),
-        expect: transfer.flags.has(Flag::Expects),
+        foreign: flags.has(Flag::Foreign),
+        rewritten: flags.has(Flag::Rewritten),
+        expect: flags.has(Flag::Expects),
         close: options.forbid_reuse,
     })
 }
@@ -57,7 +58,7 @@ impl<E: Easy> Multi<'_, E> {
         options: &Options,
     ) -> Result<OriginId, Result<(), Error>> {
         let transfer = self.transfers.get(handle).ok_or(Err(Error::Internal))?;
-        let outgoing = outgoing(transfer, options).map_err(Err)?;
+        let outgoing = outgoing(&transfer.easy, transfer.flags, options).map_err(Err)?;
         outgoing.check().map_err(Err)?;
         if !cx.platform.supports(outgoing.url.scheme) {
             return Err(Err(Error::UnsupportedScheme));

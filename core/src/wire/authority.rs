@@ -29,6 +29,14 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// [`UrlError::Host`], [`UrlError::TooLong`], [`UrlError::Port`], [`UrlError::UserInfo`].
     pub(super) fn parse(text: &'a str, scheme: Scheme) -> Result<Self, UrlError> {
+        if let Some((host, port)) = split_plain(text) {
+            return Ok(Self {
+                userinfo: None,
+                host,
+                is_ipv6: false,
+                port: port_or_default(port, scheme)?,
+            });
+        }
         // Browsers read a backslash as a slash, and then see another host than we do.
         if text.contains('\\') {
             return Err(UrlError::Host);
@@ -44,17 +52,39 @@ impl<'a> Authority<'a> {
         } else {
             check_host(host)?;
         }
-        let port = match port {
-            "" => scheme.default_port(),
-            digits => parse_port(digits)?,
-        };
         Ok(Self {
             userinfo,
             host,
             is_ipv6,
-            port,
+            port: port_or_default(port, scheme)?,
         })
     }
+}
+
+/// Host and port of the common case: labels that are not empty, the last of which begins with a
+/// letter, and no user information. `None` says nothing: the text may be good or bad.
+fn split_plain(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let mut label = 0;
+    let mut end = bytes.len();
+    for (at, &byte) in bytes.iter().enumerate() {
+        if is_label_byte(byte) {
+            continue;
+        }
+        match byte {
+            b'.' if at > label => label = at + 1,
+            b':' => {
+                end = at;
+                break;
+            }
+            _ => return None,
+        }
+    }
+    let is_plain = bytes.get(label).is_some_and(u8::is_ascii_alphabetic) && end <= MAX_HOST;
+    // A second colon is no digit, and all others are refused with the port.
+    let port = text.get(end + 1..).unwrap_or("");
+    let has_userinfo = port.bytes().any(|byte| !byte.is_ascii_digit());
+    (is_plain && !has_userinfo).then(|| (&text[..end], port))
 }
 
 /// The address that this host is, if it is a literal and no name.
@@ -132,7 +162,18 @@ fn looks_numeric(label: &str) -> bool {
 }
 
 const fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+    byte == b'.' || is_label_byte(byte)
+}
+
+const fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~')
+}
+
+fn port_or_default(digits: &str, scheme: Scheme) -> Result<u16, UrlError> {
+    match digits {
+        "" => Ok(scheme.default_port()),
+        digits => parse_port(digits),
+    }
 }
 
 fn parse_port(digits: &str) -> Result<u16, UrlError> {

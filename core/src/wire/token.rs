@@ -16,7 +16,35 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 /// are taken as they are. The empty value is one.
 #[must_use]
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| is_value_byte(byte))
+    // A tab is rare: what holds none is looked at eight bytes at a time.
+    !has_control(bytes, b' ') || bytes.iter().all(|&byte| is_value_byte(byte))
+}
+
+/// Is there a byte below `least`, which is at most 0x80, or a delete (0x7f)?
+#[must_use]
+pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let found = |word: &[u8; 8]| word_has_control(u64::from_le_bytes(*word), least);
+    if words.iter().any(found) {
+        return true;
+    }
+    match bytes.last_chunk::<8>() {
+        _ if rest.is_empty() => false,
+        // The last eight, some of which were seen already.
+        Some(last) => found(last),
+        None => rest.iter().any(|&byte| byte < least || byte == 0x7f),
+    }
+}
+
+/// Both at once for all eight bytes: where a byte is below `least`, the subtraction borrows into its
+/// highest bit, which was not set before. Below the lowest such byte nothing borrows, so none is
+/// found where there is none.
+const fn word_has_control(word: u64, least: u8) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let below = word.wrapping_sub(ONES * least as u64) & !word;
+    let delete = word ^ (ONES * 0x7f);
+    let is_zero = delete.wrapping_sub(ONES) & !delete;
+    (below | is_zero) & (ONES << 7) != 0
 }
 
 /// May this byte stand in a field's value (RFC 9110 §5.5)?
@@ -144,6 +172,27 @@ mod tests {
             let expected = byte == b'\t' || (byte >= 0x20 && byte != 0x7f);
             assert_eq!(is_field_value(&[b'a', byte]), expected, "{byte:#x}");
         }
+    }
+
+    #[test]
+    fn a_control_character_is_found_wherever_it_stands() {
+        for length in 0..=20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = [b'a'; 20];
+                    text[at] = byte;
+                    let text = &text[..length];
+                    let control = byte < b' ' || byte == 0x7f;
+                    assert_eq!(has_control(text, b' '), control, "{text:?}");
+                    assert_eq!(has_control(text, b'!'), control || byte == b' ');
+                    assert_eq!(is_field_value(text), !control || byte == b'\t');
+                }
+            }
+        }
+        assert!(!has_control(
+            &[0xff, b' ', 0x80, 0x7e, 0xfe, b'!', b'~', 0xff],
+            b' '
+        ));
     }
 
     #[test]

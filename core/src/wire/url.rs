@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
+use super::token::has_control;
 use crate::error::{Error, UrlError};
 use crate::net::Scheme;
 
@@ -42,19 +43,20 @@ impl<'a> Url<'a> {
         if text.is_empty() {
             return Err(UrlError::Empty.into());
         }
-        if text.bytes().any(|b| b <= b' ' || b == 0x7f) {
+        // A space is no better than a control character.
+        if has_control(text.as_bytes(), b'!') {
             return Err(UrlError::Character.into());
         }
-        let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
-        if !is_scheme(scheme.as_bytes()) {
-            return Err(UrlError::NotAbsolute.into());
-        }
-        let scheme = known_scheme(scheme.as_bytes()).ok_or(Error::UnsupportedScheme)?;
-        let rest = rest.strip_prefix("//").ok_or(UrlError::NotAbsolute)?;
-        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (scheme, rest) = match text.strip_prefix("http://") {
+            Some(rest) => (Scheme::Http, rest),
+            None => split_scheme(text)?,
+        };
+        let mut bytes = rest.bytes();
+        let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
         let authority = Authority::parse(authority, scheme)?;
-        let (rest, fragment) = split_off(rest, '#');
-        let (path, query) = split_off(rest, '?');
+        let (rest, fragment) = split_off(rest, b'#');
+        let (path, query) = split_off(rest, b'?');
         Ok(Self {
             scheme,
             userinfo: authority.userinfo,
@@ -144,10 +146,21 @@ impl fmt::Debug for Url<'_> {
     }
 }
 
-/// What stands before the first `mark`, and behind it if there is one.
-fn split_off(text: &str, mark: char) -> (&str, Option<&str>) {
-    match text.split_once(mark) {
-        Some((before, behind)) => (before, Some(behind)),
+/// The scheme, and what stands behind its slashes.
+fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
+    let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
+    if !is_scheme(scheme.as_bytes()) {
+        return Err(UrlError::NotAbsolute.into());
+    }
+    let scheme = known_scheme(scheme.as_bytes()).ok_or(Error::UnsupportedScheme)?;
+    let rest = rest.strip_prefix("//").ok_or(UrlError::NotAbsolute)?;
+    Ok((scheme, rest))
+}
+
+/// What stands before the first `mark`, which is of ASCII, and behind it if there is one.
+fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
+    match memchr::memchr(mark, text.as_bytes()) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
 }
