@@ -8,5 +8,5 @@ mod send;
 
 pub use exchange::Exchange;
 pub use receive::{HeadEnd, Limits, Progress, Received, Sink};
-pub use request::{Outgoing, asks_close};
+pub use request::Outgoing;
 pub use send::{Sending, Sent};

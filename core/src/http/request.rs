@@ -2,7 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::wire::{Render, Url, is_field_value, is_range_spec, is_token, list};
+use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
 
 /// The most fields that a request may have.
 pub(crate) const MAX_FIELDS: usize = 256;
@@ -72,8 +72,9 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Writes the head, with the empty line behind it. The text is the same each time.
-    pub fn render(&self, render: &mut Render<'_>) {
+    /// Writes the head, with the empty line behind it. The text is the same each time. Answers
+    /// whether it asks that the connection is closed afterwards (RFC 9112 §9.6).
+    pub fn render(&self, render: &mut Render<'_>) -> bool {
         let own = self.own();
         self.render_line(render);
         self.render_host(render, &own);
@@ -92,6 +93,7 @@ impl<'a> Outgoing<'a> {
             put_field(render, "Connection", b"close");
         }
         render.put(b"\r\n");
+        self.close || (own.connection && asks_close(&self.request))
     }
 
     fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
@@ -224,9 +226,8 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Does the user ask with a field that the connection is closed afterwards (RFC 9112 §9.6)?
-#[must_use]
-pub fn asks_close(request: &Request<'_>) -> bool {
+/// Does the user ask for it with a field?
+fn asks_close(request: &Request<'_>) -> bool {
     fields(request)
         .filter(|field| Kind::of(field.name) == Kind::Connection)
         .flat_map(|field| list(field.value.as_bytes()))
@@ -278,7 +279,7 @@ impl Kind {
             6 => &[("Cookie", Self::Secret), ("Expect", Self::Reserved)],
             7 => &[("Cookie2", Self::Secret)],
             8 => &[("If-Range", Self::Range)],
-            10 => &[("Connection", Self::Connection)],
+            10 if is_name(name, "connection") => return Self::Connection,
             13 => &[("Authorization", Self::Authorization)],
             14 => &[("Content-Length", Self::Reserved)],
             17 => &[("Transfer-Encoding", Self::Reserved)],
@@ -297,8 +298,8 @@ impl Kind {
 }
 
 fn begins_with_content(name: &str) -> bool {
-    let start = name.as_bytes().first_chunk::<8>();
-    start.is_some_and(|start| start.eq_ignore_ascii_case(b"Content-"))
+    name.get(..8)
+        .is_some_and(|start| is_name(start, "content-"))
 }
 
 /// CONNECT is refused, too: its target is no path, and its answer has no body.
@@ -783,6 +784,11 @@ mod tests {
                 })
             };
             assert_eq!(asks_close(&asking.request), expected, "{name}: {value}");
+            let only_asking = Outgoing {
+                close: false,
+                ..asking
+            };
+            assert_eq!(only_asking.render(&mut Render::new(&mut [], 0)), expected);
             let ours = head(&asking).matches("Connection: close\r\n").count();
             assert_eq!(ours, usize::from(name == "X" || value == "close"));
         }

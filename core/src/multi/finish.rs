@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
-use crate::http::asks_close;
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -52,10 +51,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return false;
         };
-        let options = transfer.easy.options();
-        let closes = options.forbid_reuse || asks_close(&transfer.easy.request());
         !tainted
-            && !closes
             && transfer.exchange.persistent()
             && !transfer.flags.has(Flag::Unflushed)
             && self.conns.get(conn).is_some_and(|conn| {

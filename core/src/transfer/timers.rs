@@ -87,6 +87,13 @@ impl Timers {
         due
     }
 
+    /// The earliest.
+    pub(crate) fn first(&self, start: Instant) -> Option<Instant> {
+        let offsets = self.offsets.iter().map(|offset| offset.wrapping_sub(1));
+        let offset = offsets.min().filter(|offset| *offset != u32::MAX)?;
+        Some(self.after(start, offset))
+    }
+
     /// The earliest, and which it is.
     pub(crate) fn earliest(&self, start: Instant) -> Option<(Instant, Timer)> {
         // One that is not set wraps to the greatest number, and is the least only among its like.

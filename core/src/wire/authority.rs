@@ -24,19 +24,32 @@ pub(super) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
+    /// Takes the authority at the front of `text` apart, and answers what stands behind it: nothing,
+    /// or what begins with one of `/?#`. `text` holds no space and no control character.
+    ///
+    /// # Errors
+    /// Those of [`Authority::parse`].
+    pub(super) fn parse_front(text: &'a str, scheme: Scheme) -> Result<(Self, &'a str), UrlError> {
+        if let Some((host, port, rest)) = split_plain(text) {
+            let authority = Self {
+                userinfo: None,
+                host,
+                is_ipv6: false,
+                port: port_or_default(port, scheme)?,
+            };
+            return Ok((authority, rest));
+        }
+        let mut bytes = text.bytes();
+        let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (authority, rest) = text.split_at(end.unwrap_or(text.len()));
+        Ok((Self::parse(authority, scheme)?, rest))
+    }
+
     /// Takes an authority apart. `text` holds no space, no control character and none of `/?#`.
     ///
     /// # Errors
     /// [`UrlError::Host`], [`UrlError::TooLong`], [`UrlError::Port`], [`UrlError::UserInfo`].
     pub(super) fn parse(text: &'a str, scheme: Scheme) -> Result<Self, UrlError> {
-        if let Some((host, port)) = split_plain(text) {
-            return Ok(Self {
-                userinfo: None,
-                host,
-                is_ipv6: false,
-                port: port_or_default(port, scheme)?,
-            });
-        }
         // Browsers read a backslash as a slash, and then see another host than we do.
         if text.contains('\\') {
             return Err(UrlError::Host);
@@ -61,30 +74,28 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// Host and port of the common case: labels that are not empty, the last of which begins with a
-/// letter, and no user information. `None` says nothing: the text may be good or bad.
-fn split_plain(text: &str) -> Option<(&str, &str)> {
+/// Host, port and what follows in the common case: labels that are not empty, the last of which
+/// begins with a letter, and no user information. `None` says nothing: the text may be good or bad.
+fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
     let bytes = text.as_bytes();
     let mut label = 0;
-    let mut end = bytes.len();
-    for (at, &byte) in bytes.iter().enumerate() {
-        if is_label_byte(byte) {
-            continue;
+    let mut end = 0;
+    while let Some(&byte) = bytes.get(end) {
+        if byte == b'.' && end > label {
+            label = end + 1;
+        } else if !is_label_byte(byte) {
+            break;
         }
-        match byte {
-            b'.' if at > label => label = at + 1,
-            b':' => {
-                end = at;
-                break;
-            }
-            _ => return None,
-        }
+        end += 1;
     }
     let is_plain = bytes.get(label).is_some_and(u8::is_ascii_alphabetic) && end <= MAX_HOST;
-    // A second colon is no digit, and all others are refused with the port.
-    let port = text.get(end + 1..).unwrap_or("");
-    let has_userinfo = port.bytes().any(|byte| !byte.is_ascii_digit());
-    (is_plain && !has_userinfo).then(|| (&text[..end], port))
+    let (host, rest) = text.split_at(end);
+    let (port, rest) = match rest.strip_prefix(':') {
+        Some(rest) => rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count()),
+        None => ("", rest),
+    };
+    let ends = matches!(rest.as_bytes().first(), None | Some(b'/' | b'?' | b'#'));
+    (is_plain && ends).then_some((host, port, rest))
 }
 
 /// The address that this host is, if it is a literal and no name.
@@ -166,7 +177,17 @@ const fn is_host_byte(byte: u8) -> bool {
 }
 
 const fn is_label_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~')
+    const LABEL: [bool; 256] = {
+        let mut label = [false; 256];
+        let mut byte = 0;
+        while byte < 128_u8 {
+            label[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+            byte += 1;
+        }
+        label
+    };
+    LABEL[byte as usize]
 }
 
 fn port_or_default(digits: &str, scheme: Scheme) -> Result<u16, UrlError> {

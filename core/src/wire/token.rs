@@ -23,28 +23,63 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 /// Is there a byte below `least`, which is at most 0x80, or a delete (0x7f)?
 #[must_use]
 pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
+    first_control(bytes, least).is_some()
+}
+
+/// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
+#[must_use]
+#[inline]
+pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
-    let found = |word: &[u8; 8]| word_has_control(u64::from_le_bytes(*word), least);
-    if words.iter().any(found) {
-        return true;
+    for (nth, word) in words.iter().enumerate() {
+        if let Some(at) = control_in_word(*word, least) {
+            return Some(nth * 8 + at);
+        }
     }
     match bytes.last_chunk::<8>() {
-        _ if rest.is_empty() => false,
+        _ if rest.is_empty() => None,
         // The last eight, some of which were seen already.
-        Some(last) => found(last),
-        None => rest.iter().any(|&byte| byte < least || byte == 0x7f),
+        Some(last) => control_in_word(*last, least).map(|at| bytes.len() - 8 + at),
+        None => bytes.iter().position(|&byte| byte < least || byte == 0x7f),
     }
 }
 
-/// Both at once for all eight bytes: where a byte is below `least`, the subtraction borrows into its
-/// highest bit, which was not set before. Below the lowest such byte nothing borrows, so none is
-/// found where there is none.
-const fn word_has_control(word: u64, least: u8) -> bool {
+/// All eight bytes at once: where one is below `least`, the subtraction borrows into its highest
+/// bit, which was not set before. Below the first such byte nothing borrows, so the lowest bit that
+/// is found is right; those above it may not be.
+#[inline]
+const fn control_in_word(word: [u8; 8], least: u8) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
-    let below = word.wrapping_sub(ONES * least as u64) & !word;
-    let delete = word ^ (ONES * 0x7f);
-    let is_zero = delete.wrapping_sub(ONES) & !delete;
-    (below | is_zero) & (ONES << 7) != 0
+    let word = u64::from_le_bytes(word);
+    let below = word.wrapping_sub(ONES * least as u64);
+    // A delete becomes a zero, which is below one.
+    let delete = (word ^ (ONES * 0x7f)).wrapping_sub(ONES);
+    match (below | delete) & !word & (ONES << 7) {
+        0 => None,
+        found => Some(found.trailing_zeros() as usize / 8),
+    }
+}
+
+/// Is it this name, which is given in lower case and has 8 to 16 bytes? For tokens only.
+#[must_use]
+#[inline]
+pub fn is_name(name: &str, lower: &str) -> bool {
+    const SPACES: u64 = u64::MAX / 255 * 0x20;
+    let ends = |text: &str| {
+        let (first, last) = (
+            text.as_bytes().first_chunk()?,
+            text.as_bytes().last_chunk()?,
+        );
+        Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)))
+    };
+    debug_assert!(lower.len() <= 16);
+    name.len() == lower.len()
+        && match (ends(name), ends(lower)) {
+            // The bit makes letters small. The characters of tokens that it changes else become
+            // others that stand in no name of ours.
+            (Some(one), Some(other)) => one.0 | SPACES == other.0 && one.1 | SPACES == other.1,
+            _ => name.eq_ignore_ascii_case(lower),
+        }
 }
 
 /// May this byte stand in a field's value (RFC 9110 §5.5)?
@@ -152,7 +187,10 @@ const fn is_token_mark(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::string::String;
 
     #[test]
     fn a_token_is_not_empty_and_holds_no_separator() {
@@ -185,6 +223,7 @@ mod tests {
                     let control = byte < b' ' || byte == 0x7f;
                     assert_eq!(has_control(text, b' '), control, "{text:?}");
                     assert_eq!(has_control(text, b'!'), control || byte == b' ');
+                    assert_eq!(first_control(text, b' '), control.then_some(at));
                     assert_eq!(is_field_value(text), !control || byte == b'\t');
                 }
             }
@@ -193,6 +232,36 @@ mod tests {
             &[0xff, b' ', 0x80, 0x7e, 0xfe, b'!', b'~', 0xff],
             b' '
         ));
+    }
+
+    #[test]
+    fn of_two_control_characters_the_first_is_found() {
+        for first in 0..20 {
+            for second in first + 1..21 {
+                let mut text = [b' '; 21];
+                (text[first], text[second]) = (0x7f, b'\t');
+                assert_eq!(first_control(&text, b' '), Some(first));
+                (text[first], text[second]) = (b'\r', 0x7f);
+                assert_eq!(first_control(&text, b' '), Some(first));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_two_cases_and_one_length() {
+        for lower in ["connection", "content-length", "location"] {
+            assert!(is_name(lower, lower));
+            assert!(is_name(&lower.to_ascii_uppercase(), lower));
+            assert!(!is_name(&lower[1..], lower));
+            for at in 0..lower.len() {
+                for byte in (0..128_u8).filter(|byte| is_token_byte(*byte)) {
+                    let mut bytes = lower.as_bytes().to_vec();
+                    bytes[at] = byte;
+                    let name = String::from_utf8(bytes).expect("ASCII");
+                    assert_eq!(is_name(&name, lower), name.eq_ignore_ascii_case(lower));
+                }
+            }
+        }
     }
 
     #[test]

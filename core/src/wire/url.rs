@@ -51,10 +51,7 @@ impl<'a> Url<'a> {
             Some(rest) => (Scheme::Http, rest),
             None => split_scheme(text)?,
         };
-        let mut bytes = rest.bytes();
-        let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
-        let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
-        let authority = Authority::parse(authority, scheme)?;
+        let (authority, rest) = Authority::parse_front(rest, scheme)?;
         let (rest, fragment) = split_off(rest, b'#');
         let (path, query) = split_off(rest, b'?');
         Ok(Self {
@@ -75,10 +72,19 @@ impl<'a> Url<'a> {
         literal(self.host, self.is_ipv6)
     }
 
-    /// The host in lower case, copied to the front of `into`; `None` if it does not fit.
+    /// The host in lower case, copied to the front of `into` if it is not written so; `None` if it
+    /// does not fit there.
     #[must_use]
-    pub fn lower_host<'b>(&self, into: &'b mut [u8]) -> Option<&'b str> {
+    pub fn lower_host<'b>(&self, into: &'b mut [u8]) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
         let room = into.get_mut(..self.host.len())?;
+        // No early end: so all bytes are compared at once.
+        let is_lower = |is, byte: u8| is & !byte.is_ascii_uppercase();
+        if self.host.bytes().fold(true, is_lower) {
+            return Some(self.host);
+        }
         room.copy_from_slice(self.host.as_bytes());
         room.make_ascii_lowercase();
         core::str::from_utf8(room).ok()
