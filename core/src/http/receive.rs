@@ -241,7 +241,12 @@ impl Receiver {
                     if !self.in_lines() {
                         continue;
                     }
-                    self.cut_line(rest.get(used..).unwrap_or(&[]), lines, limits, sink)?
+                    let rest = rest.get(used..).unwrap_or(&[]);
+                    if rest.is_empty() {
+                        let progress = Progress::NeedMore;
+                        return Ok(Received { consumed, progress });
+                    }
+                    self.cut_line(rest, lines, limits, sink)?
                 }
                 Stage::StatusLine | Stage::Fields | Stage::Trailers => {
                     self.cut_line(rest, lines, limits, sink)?
@@ -304,6 +309,7 @@ impl Receiver {
 
     /// Uses up a piece of a line that begins or ends in another slice. `Progress::Complete` here
     /// means that it is whole now.
+    #[cold]
     fn cut_line<S: Sink>(
         &mut self,
         input: &[u8],
@@ -348,6 +354,8 @@ impl Receiver {
         })
     }
 
+    /// Folded into its callers: it is the inner loop of reading a head.
+    #[inline(always)]
     fn whole_line<S: Sink>(
         &mut self,
         line: &Line<'_>,
@@ -408,6 +416,7 @@ impl Receiver {
         sink.on_status(&status)
     }
 
+    #[inline(always)]
     fn field<S: Sink>(
         &mut self,
         line: &Line<'_>,

@@ -79,15 +79,15 @@ impl<'a> Authority<'a> {
 fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
     let bytes = text.as_bytes();
     let mut label = 0;
-    let mut end = 0;
-    while let Some(&byte) = bytes.get(end) {
-        if byte == b'.' && end > label {
-            label = end + 1;
-        } else if !is_label_byte(byte) {
-            break;
+    let end = loop {
+        let rest = bytes.get(label..).unwrap_or(&[]);
+        let length = rest.iter().position(|&byte| !is_label_byte(byte));
+        let end = label + length.unwrap_or(rest.len());
+        if end == label || bytes.get(end) != Some(&b'.') {
+            break end;
         }
-        end += 1;
-    }
+        label = end + 1;
+    };
     let is_plain = bytes.get(label).is_some_and(u8::is_ascii_alphabetic) && end <= MAX_HOST;
     let (host, rest) = text.split_at(end);
     let (port, rest) = match rest.strip_prefix(':') {

@@ -30,10 +30,17 @@ pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
 #[must_use]
 #[inline]
 pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
+    // Without an early end the compiler compares all sixteen at once.
+    let is_plain = |plain: bool, byte: &u8| plain & (*byte >= least) & (*byte != 0x7f);
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let plain = chunks
+        .iter()
+        .take_while(|chunk| chunk.iter().fold(true, is_plain));
+    let start = 16 * plain.count();
+    let (words, rest) = bytes.get(start..).unwrap_or(&[]).as_chunks::<8>();
     for (nth, word) in words.iter().enumerate() {
         if let Some(at) = control_in_word(*word, least) {
-            return Some(nth * 8 + at);
+            return Some(start + nth * 8 + at);
         }
     }
     match bytes.last_chunk::<8>() {
@@ -90,7 +97,21 @@ pub(super) const fn is_value_byte(byte: u8) -> bool {
 
 /// The bytes without the spaces and tabs around them (RFC 9110 §5.6.3).
 #[must_use]
-pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
+    // The common case: one space before it, and none behind.
+    match bytes {
+        [b' ', value @ ..] if has_black_ends(value) => value,
+        _ => trim_all_ows(bytes),
+    }
+}
+
+fn has_black_ends(value: &[u8]) -> bool {
+    let is_black = |byte: &u8| *byte > b' ';
+    value.first().is_some_and(is_black) && value.last().is_some_and(is_black)
+}
+
+fn trim_all_ows(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
