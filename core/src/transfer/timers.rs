@@ -38,8 +38,8 @@ impl Timers {
             self.move_base();
         }
         let after = after.min(Duration::from_millis(REACH_MS - 2));
-        let at = (now + after).as_micros();
-        let offset = at.saturating_sub(self.base(start)).div_ceil(MICROS);
+        let at = now + after;
+        let offset = (at.as_micros().saturating_sub(self.base(start))).div_ceil(MICROS);
         if let Some(place) = self.offsets.get_mut(timer as usize) {
             *place = u32::try_from(offset)
                 .unwrap_or(u32::MAX - 1)

@@ -78,16 +78,16 @@ impl<'a> Authority<'a> {
 /// last of which does not begin with a digit; and no user information. `None` says nothing: the text may be good or bad.
 fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
     let bytes = text.as_bytes();
-    let mut label = 0;
-    let end = loop {
-        let rest = bytes.get(label..).unwrap_or(&[]);
-        let length = rest.iter().position(|&byte| !is_label_byte(byte));
-        let end = label + length.unwrap_or(rest.len());
-        if end == label || bytes.get(end) != Some(&b'.') {
-            break end;
+    let (mut label, mut end) = (0, 0);
+    for &byte in bytes {
+        if !is_label_byte(byte) {
+            if byte != b'.' || end == label {
+                break;
+            }
+            label = end + 1;
         }
-        label = end + 1;
-    };
+        end += 1;
+    }
     let (host, rest) = text.split_at(end);
     let is_plain = end <= MAX_HOST
         && match bytes.get(label) {
@@ -96,7 +96,16 @@ fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
             None => false,
         };
     let (port, rest) = match rest.strip_prefix(':') {
-        Some(rest) => rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count()),
+        Some(rest) => {
+            let mut digits = 0;
+            for byte in rest.bytes() {
+                if !byte.is_ascii_digit() {
+                    break;
+                }
+                digits += 1;
+            }
+            rest.split_at(digits)
+        }
         None => ("", rest),
     };
     let ends = matches!(rest.as_bytes().first(), None | Some(b'/' | b'?' | b'#'));
@@ -231,16 +240,8 @@ fn port_or_default(digits: &str, scheme: Scheme) -> Result<u16, UrlError> {
 }
 
 fn parse_port(digits: &str) -> Result<u16, UrlError> {
-    let number = match digits.as_bytes() {
-        // The common case can't overflow.
-        short if short.len() <= 5 && short.iter().all(u8::is_ascii_digit) => {
-            let add = |number: u32, digit: &u8| number * 10 + u32::from(digit - b'0');
-            Some(short.iter().fold(0, add).into())
-        }
-        long => decimal(long),
-    };
-    number
-        .and_then(|number: u64| u16::try_from(number).ok())
+    decimal(digits.as_bytes())
+        .and_then(|number| u16::try_from(number).ok())
         .filter(|&port| port != 0)
         .ok_or(UrlError::Port)
 }

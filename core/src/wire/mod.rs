@@ -23,4 +23,4 @@ pub use range::{ContentRange, ContentRangeValue, is_range_spec};
 pub use render::Render;
 pub use status::Status;
 pub use token::{is_field_value, is_name, is_token, list};
-pub use url::Url;
+pub use url::{Parts, Url};

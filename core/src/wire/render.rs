@@ -79,8 +79,13 @@ impl<'o> Render<'o> {
     pub fn put_lower(&mut self, bytes: &[u8]) {
         let start = self.written;
         self.put(bytes);
-        let new = self.out.get_mut(start..self.written).unwrap_or_default();
-        new.make_ascii_lowercase();
+        if bytes
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_uppercase())
+        {
+            let new = self.out.get_mut(start..self.written).unwrap_or_default();
+            new.make_ascii_lowercase();
+        }
     }
 
     /// Appends the number in base 10.

@@ -33,7 +33,66 @@ pub struct Url<'a> {
     pub fragment: Option<&'a str>,
 }
 
+/// Where the parts of a URL lie in its text: who takes the same text apart again need not read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    scheme: Scheme,
+    is_ipv6: bool,
+    port: u16,
+    /// Of the whole text, in bytes.
+    length: usize,
+    userinfo: Option<Span>,
+    host: Span,
+    path: Span,
+    query: Option<Span>,
+    fragment: Option<Span>,
+}
+
+/// From which byte on, up to which.
+type Span = (usize, usize);
+
 impl<'a> Url<'a> {
+    /// Where its parts lie in the text that it was parsed from.
+    #[must_use]
+    pub fn parts(&self, text: &'a str) -> Parts {
+        let span = |part: &str| {
+            let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+            (start, start.wrapping_add(part.len()))
+        };
+        Parts {
+            scheme: self.scheme,
+            is_ipv6: self.is_ipv6,
+            port: self.port,
+            length: text.len(),
+            userinfo: self.userinfo.map(span),
+            host: span(self.host),
+            path: span(self.path),
+            query: self.query.map(span),
+            fragment: self.fragment.map(span),
+        }
+    }
+
+    /// Takes a text apart at the places where the same text was before. `None` if it is another one,
+    /// as far as that shows.
+    #[must_use]
+    pub fn from_parts(text: &'a str, parts: &Parts) -> Option<Self> {
+        if text.len() != parts.length {
+            return None;
+        }
+        let part = |(start, end): Span| text.get(start..end);
+        let maybe = |span: Option<Span>| span.map_or(Some(None), |span| part(span).map(Some));
+        Some(Self {
+            scheme: parts.scheme,
+            userinfo: maybe(parts.userinfo)?,
+            host: part(parts.host)?,
+            is_ipv6: parts.is_ipv6,
+            port: parts.port,
+            path: part(parts.path)?,
+            query: maybe(parts.query)?,
+            fragment: maybe(parts.fragment)?,
+        })
+    }
+
     /// Takes a URL apart. Nothing is guessed: where readers of URLs are known to differ about the
     /// host, the URL is refused.
     ///
@@ -200,7 +259,17 @@ mod tests {
     use std::vec::Vec;
 
     fn parse(text: &str) -> Url<'_> {
-        Url::parse(text).expect(text)
+        let url = Url::parse(text).expect(text);
+        assert_eq!(Url::from_parts(text, &url.parts(text)), Some(url));
+        url
+    }
+
+    #[test]
+    fn parts_of_another_text_are_not_taken() {
+        let text = "http://a.test/path";
+        let parts = Url::parse(text).expect(text).parts(text);
+        assert_eq!(Url::from_parts("http://a.test/paths", &parts), None);
+        assert_eq!(Url::from_parts("http://a.tes\u{e4}/pat", &parts), None);
     }
 
     fn rendered(write: impl Fn(&mut Render<'_>)) -> String {
