@@ -1,9 +1,9 @@
-//! What is asked and answered: a plain request, a small file with the head that nginx sends.
+//! What is asked and answered: a small file, with the fields that clients and nginx send, or plainly.
 
 use std::time::Duration;
 
 use muxfer_core::Easy;
-use muxfer_core::easy::{Field, Flow, Options, Request, Status, Taken};
+use muxfer_core::easy::{Field, Flow, NoFields, Options, Request, Status, Taken};
 
 const FIELDS: &[Field<'static>] = &[
     Field {
@@ -16,7 +16,10 @@ const FIELDS: &[Field<'static>] = &[
     },
 ];
 
-/// The head of each answer.
+/// The head of the answer to a plain request.
+pub(crate) const PLAIN_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n";
+
+/// The head of each other answer.
 pub(crate) const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\
     Server: nginx/1.22.1\r\n\
     Date: Wed, 25 Nov 2026 12:00:00 GMT\r\n\
@@ -37,6 +40,8 @@ pub(crate) const ENDLESS_HEAD: &[u8] =
 /// Asks for one file and counts what comes.
 pub(crate) struct Get<'u> {
     pub(crate) url: &'u str,
+    /// Without fields.
+    pub(crate) plain: bool,
     pub(crate) progress: Option<Duration>,
     pub(crate) code: u16,
     pub(crate) received: usize,
@@ -47,6 +52,7 @@ impl<'u> Get<'u> {
     pub(crate) const fn new(url: &'u str) -> Self {
         Self {
             url,
+            plain: false,
             progress: None,
             code: 0,
             received: 0,
@@ -63,7 +69,7 @@ impl<'u> Get<'u> {
 impl Easy for Get<'_> {
     fn request(&self) -> Request<'_> {
         Request {
-            fields: &FIELDS,
+            fields: if self.plain { &NoFields } else { &FIELDS },
             ..Request::get(self.url)
         }
     }

@@ -15,7 +15,7 @@ use crate::exchange::Get;
 const TIMES: u32 = 10_000;
 
 /// Makes requests on kept connections, as many at once as there are connections.
-pub(crate) fn run(case: Case) -> Result<Vec<(&'static str, u32)>, Box<dyn Error>> {
+pub(crate) fn run(case: Case, plain: bool) -> Result<Vec<(&'static str, u32)>, Box<dyn Error>> {
     descriptors::allow_all()?;
     let server = Server::start()?;
     let urls: Vec<_> = (0..case.origins).map(|n| server.url(n)).collect();
@@ -29,7 +29,10 @@ pub(crate) fn run(case: Case) -> Result<Vec<(&'static str, u32)>, Box<dyn Error>
     let mut driver = Driver::new(&mut memory, Config::DEFAULT, Epoll::new(&options)?)?;
     for url in urls.iter().cycle().take(connections) {
         // There is a place for each.
-        let _ = driver.add(Get::new(url));
+        let _ = driver.add(Get {
+            plain,
+            ..Get::new(url)
+        });
     }
     turns(&mut driver, case.connections)?;
     let times = TIMES.max(case.connections);

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use muxfer_tests::descriptors;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use crate::exchange::{BODY_BYTES, HEAD};
+use crate::exchange::{BODY_BYTES, HEAD, PLAIN_HEAD};
 
 const INPUT: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
@@ -23,7 +23,8 @@ pub(crate) fn run() -> io::Result<()> {
     let fd = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&fd, io::stdin(), EventData::new_u64(INPUT), EventFlags::IN)?;
     epoll::add(&fd, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
-    let answer = [HEAD, &[b'x'; BODY_BYTES]].concat();
+    let body = [b'x'; BODY_BYTES];
+    let answers = [[HEAD, &body].concat(), [PLAIN_HEAD, &body].concat()];
     let none = epoll::Event {
         flags: EventFlags::empty(),
         data: EventData::new_u64(0),
@@ -39,7 +40,7 @@ pub(crate) fn run() -> io::Result<()> {
                 index => {
                     let place = usize::try_from(index).ok().and_then(|n| streams.get_mut(n));
                     if let Some(place) = place {
-                        serve(place, &answer);
+                        serve(place, &answers);
                     }
                 }
             }
@@ -63,15 +64,18 @@ fn accept(
 }
 
 /// A request is small and comes in one piece; whatever else comes ends the connection.
-fn serve(place: &mut Option<TcpStream>, answer: &[u8]) {
+fn serve(place: &mut Option<TcpStream>, [answer, plain]: &[Vec<u8>; 2]) {
     let Some(stream) = place else { return };
     let mut buffer = [0; 4096];
-    let whole = match stream.read(&mut buffer) {
-        Ok(n) => buffer[..n].ends_with(b"\r\n\r\n"),
+    let request = match stream.read(&mut buffer) {
+        Ok(n) => &buffer[..n],
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-        Err(_) => false,
+        Err(_) => &[],
     };
-    if !whole || stream.write_all(answer).is_err() {
+    let lines = request.iter().filter(|byte| **byte == b'\n').count();
+    // The request line, Host, and the empty one.
+    let answer = if lines > 3 { answer } else { plain };
+    if !request.ends_with(b"\r\n\r\n") || stream.write_all(answer).is_err() {
         *place = None;
     }
 }
