@@ -13,6 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
+use crate::event_loop::Loop;
 use crate::resolver::{NameOptions, Names};
 use crate::sockets::{SocketOptions, Sockets};
 use crate::waker::Waker;
@@ -242,6 +243,30 @@ impl Linux<EpollWatcher> {
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.watcher.waker.clone()
+    }
+}
+
+impl Loop for Linux<EpollWatcher> {
+    fn wait_for(
+        &mut self,
+        deadline: Option<Instant>,
+        at_most: Option<Duration>,
+        tell: impl FnMut(Event),
+    ) -> io::Result<()> {
+        self.wait(deadline, at_most)?.for_each(tell);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Self::waker(self)
+    }
+
+    fn names(&mut self) -> &mut Names {
+        &mut self.resolver
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.sockets.spilled_bytes()
     }
 }
 
