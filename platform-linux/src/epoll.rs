@@ -13,7 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
-use crate::event_loop::Loop;
+use crate::event_loop::{Loop, wait_time};
 use crate::resolver::{NameOptions, Names};
 use crate::sockets::{SocketOptions, Sockets};
 use crate::waker::Waker;
@@ -272,15 +272,7 @@ impl Loop for Linux<EpollWatcher> {
 
 /// How long to wait, as the system wants it; `None` is for ever.
 pub(crate) fn patience(deadline: Option<Instant>, at_most: Option<Duration>) -> Option<Timespec> {
-    let until = deadline.map(|at| at.since(Clock.now()));
-    let wait = match (until, at_most) {
-        (Some(until), Some(at_most)) => until.min(at_most),
-        (Some(wait), None) | (None, Some(wait)) => wait,
-        (None, None) => return None,
-    };
-    // The system takes 2³¹ ms at most; a wait that ends early after a day does no harm.
-    let wait = wait.min(Duration::from_secs(86_400));
-    Timespec::try_from(wait).ok()
+    wait_time(deadline, at_most).and_then(|wait| Timespec::try_from(wait).ok())
 }
 
 /// What one wait saw; sockets first, then look-ups, then the deadline.

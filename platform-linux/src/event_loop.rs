@@ -7,7 +7,7 @@ use muxfer_core::Event;
 use muxfer_core::platform::Platform;
 use muxfer_core::time::Instant;
 
-use crate::{Names, Waker};
+use crate::{Clock, Names, Waker};
 
 /// A platform that waits for its own events: [`Epoll`](crate::Epoll) and others. A
 /// [`Driver`](crate::Driver) is an engine over one.
@@ -37,4 +37,16 @@ pub trait Loop: Platform {
     /// How much memory is taken by bytes that were received and not consumed, or committed and not
     /// taken by the system ([`SocketOptions::spill_bytes`](crate::SocketOptions)).
     fn spilled_bytes(&self) -> usize;
+}
+
+/// How long a wait may last; `None` is for ever.
+pub(crate) fn wait_time(deadline: Option<Instant>, at_most: Option<Duration>) -> Option<Duration> {
+    let until = deadline.map(|at| at.since(Clock.now()));
+    let wait = match (until, at_most) {
+        (Some(until), Some(at_most)) => until.min(at_most),
+        (Some(wait), None) | (None, Some(wait)) => wait,
+        (None, None) => return None,
+    };
+    // epoll takes 2³¹ ms at most; a wait that ends early after a day does no harm.
+    Some(wait.min(Duration::from_secs(86_400)))
 }

@@ -3,7 +3,7 @@
 //! [`Epoll`] is the ready-made platform. [`Linux`] is the same for a program with a loop of its own:
 //! its [`Watcher`] is told which descriptors to watch and how long to wait. [`Polled`] and
 //! [`Poller`] are for `poll`; [`waitfds`] and [`fdset`] serve a `poll` or `select` elsewhere.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod clock;
 mod driver;
@@ -16,6 +16,7 @@ mod poll;
 mod resolver;
 mod sockets;
 mod spill;
+mod uring;
 mod waker;
 mod watcher;
 
@@ -28,6 +29,7 @@ pub use memory::{Capacity, Memory};
 pub use poll::{NoWatch, Polled, Poller, Seen, WaitFd, WaitLimits, fdset, waitfds};
 pub use resolver::{NameOptions, Names};
 pub use sockets::{SocketOptions, Sockets};
+pub use uring::{Coalesce, Unsupported, Uring, UringOptions};
 pub use waker::Waker;
 pub use watcher::{Linux, Watcher};
 
