@@ -1,6 +1,7 @@
 //! The ready-made loop over epoll.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -78,6 +79,15 @@ pub struct EpollWatcher {
     resolved: VecDeque<OriginId>,
     waker: Waker,
     timer: Option<Instant>,
+}
+
+impl fmt::Debug for EpollWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EpollWatcher")
+            .field("fd", &self.fd)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,6 +5,7 @@
 //! [`Poller`] are for `poll`; [`waitfds`] and [`fdset`] serve a `poll` or `select` elsewhere.
 #![deny(unsafe_code)]
 
+mod backend;
 mod clock;
 mod driver;
 mod epoll;
@@ -20,6 +21,7 @@ mod uring;
 mod waker;
 mod watcher;
 
+pub use backend::{BACKEND_VARIABLE, Backend, BackendOptions, Choice, NoBackend};
 pub use clock::Clock;
 pub use driver::Driver;
 pub use epoll::{Epoll, EpollOptions, EpollWatcher, Events};
