@@ -93,6 +93,10 @@ pub struct BackendOptions {
 
 /// Either loop.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each thread, and it is passed by reference"
+)]
 pub enum Backend {
     /// Over epoll.
     Epoll(Epoll),

@@ -287,6 +287,15 @@ impl Sockets {
         self.spill.fits(bytes)
     }
 
+    /// How much room may be lent for sending: little when memory for bytes that stay is scarce.
+    pub(crate) fn most_room(&self) -> usize {
+        if self.spill.is_scarce() {
+            self.send.len().min(SCARCE_SEND_BYTES)
+        } else {
+            self.send.len()
+        }
+    }
+
     /// Are there committed bytes that the system did not take?
     pub(crate) fn has_unsent(&self, conn: ConnId) -> bool {
         self.get(conn).is_ok_and(|socket| socket.unsent.is_some())
@@ -482,10 +491,7 @@ impl Transport for Sockets {
 
     fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
         self.flush(conn)?;
-        let mut size = self.send.len();
-        if self.spill.is_scarce() {
-            size = size.min(SCARCE_SEND_BYTES);
-        }
+        let size = self.most_room();
         self.room = Some((conn, size));
         Ok(&mut self.send[..size])
     }

@@ -26,8 +26,6 @@ const GROUP: u16 = 0;
 const INCREMENTAL: u16 = 2;
 /// Room for sending below this is not lent: a large request head.
 const LEAST_ROOM: usize = 8 * 1024;
-/// How much room for sending is lent at most.
-const MOST_ROOM: usize = 64 * 1024;
 /// No more memory is used for sending than this: positions in it are 32 bits.
 const MOST_SEND: usize = 1 << 30;
 /// How many connects may wait for the next submission. Their addresses must stay until then.
@@ -390,10 +388,10 @@ impl Ring {
         arena.memory.len - arena.used >= LEAST_ROOM
     }
 
-    /// The room for sending that is left.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    /// The room for sending that is left, at most so many bytes.
+    pub(super) fn room(&mut self, most: usize) -> &mut [u8] {
         let arena = self.arena();
-        let size = (arena.memory.len - arena.used).min(MOST_ROOM);
+        let size = (arena.memory.len - arena.used).min(most);
         let start = arena.memory.address(arena.used, size);
         // SAFETY: within the region (checked) and initialised. The kernel was told of nothing from
         // `used` on, and the borrow of the ring keeps others away.
@@ -404,7 +402,7 @@ impl Ring {
     /// operation never waits, so it has ended when its submission has.
     pub(super) fn send(&mut self, fd: BorrowedFd<'_>, tag: Tag, n: usize) -> Span {
         let arena = self.arena();
-        let len = n.min(arena.memory.len - arena.used).min(MOST_ROOM);
+        let len = n.min(arena.memory.len - arena.used);
         let start = arena.memory.address(arena.used, len).as_ptr();
         // `Ring::new` keeps the region below 4 GiB.
         let [at, length] = [arena.used, len].map(|n| u32::try_from(n).unwrap_or(u32::MAX));

@@ -87,7 +87,7 @@ impl Trial {
             [Op::Receive, Op::Send].map(|op| Tag::new(conn, op).unwrap_or(Tag::IGNORED));
         self.ring.receive(self.near.as_fd(), receive);
         for _ in 0..2 {
-            self.ring.room()[..WORD.len()].copy_from_slice(WORD);
+            self.ring.room(WORD.len()).copy_from_slice(WORD);
             self.ring.send(self.far.as_fd(), send, WORD.len());
             let sent = self.next(send)?.result.map(|sent| sent as usize);
             expect(sent == Ok(WORD.len()))?;

@@ -148,7 +148,7 @@ impl Transport for Uring {
             self.room = None;
             return self.sockets.reserve(conn);
         }
-        let room = self.ring.room();
+        let room = self.ring.room(self.sockets.most_room());
         self.room = Some((conn, room.len()));
         Ok(room)
     }
