@@ -98,13 +98,14 @@ impl<'s> Deadlines<'s> {
 
     #[expect(clippy::cast_possible_truncation, reason = "slots are counted in u32")]
     fn put(&mut self, node: usize, (at, slot): (u64, u32)) {
-        self.entries[node].at = at;
-        self.entries[node].slot = slot;
+        let entry = &mut self.entries[node];
+        (entry.at, entry.slot) = (at, slot);
         self.entries[slot as usize].position = node as u32 + 1;
     }
 
     fn key(&self, node: usize) -> (u64, u32) {
-        (self.entries[node].at, self.entries[node].slot)
+        let DeadlineEntry { at, slot, .. } = self.entries[node];
+        (at, slot)
     }
 
     /// Finds the place of `key`, from a free node upwards: what is later moves down.
@@ -121,30 +122,34 @@ impl<'s> Deadlines<'s> {
         node
     }
 
-    /// Finds the place of `key`, from a free node downwards: what is earlier moves up.
-    fn sink(&mut self, mut node: usize, key: (u64, u32)) -> usize {
-        loop {
-            let first = CHILDREN * node + 1;
-            let end = self.len.min(first + CHILDREN);
-            let Some((least, other)) = (first..end)
-                .map(|child| (child, self.key(child)))
-                .min_by_key(|(_, key)| *key)
-            else {
-                return node;
-            };
-            if key <= other {
-                return node;
-            }
-            self.put(node, other);
-            node = least;
+    /// Puts `key` where it belongs, from a free node on. It comes from the end of the heap, so it
+    /// mostly belongs there again: the earliest children move up all the way without a look at it.
+    fn place(&mut self, mut node: usize, key: (u64, u32)) {
+        while let Some(child) = self.least_child(node) {
+            self.put(node, self.key(child));
+            node = child;
         }
+        let node = self.rise(node, key);
+        self.put(node, key);
     }
 
-    /// Puts `key` where it belongs, from a free node on.
-    fn place(&mut self, node: usize, key: (u64, u32)) {
-        let node = self.rise(node, key);
-        let node = self.sink(node, key);
-        self.put(node, key);
+    fn least_child(&self, node: usize) -> Option<usize> {
+        let first = CHILDREN * node + 1;
+        let children = self.entries.get(first..self.len)?;
+        let least = match children.first_chunk::<CHILDREN>() {
+            // Without branches, which nobody could foretell.
+            Some(all) => {
+                let of_two = |one: usize, other: usize| {
+                    let (here, there) = (&all[one], &all[other]);
+                    let is_earlier =
+                        (there.at < here.at) | ((there.at == here.at) & (there.slot < here.slot));
+                    if is_earlier { other } else { one }
+                };
+                of_two(of_two(0, 1), of_two(2, 3))
+            }
+            None => (0..children.len()).min_by_key(|nth| self.key(first + nth))?,
+        };
+        Some(first + least)
     }
 }
 

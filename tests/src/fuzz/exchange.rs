@@ -321,7 +321,8 @@ impl<'a> Run<'a> {
             (None, Verdict::Wrong) => panic!("accepted: {self:?}"),
             (None, verdict) => {
                 assert_eq!(self.listener.heard, expected.heard);
-                let keeps = expected.keeps && self.exchange.is_sent();
+                // A request that asks for the end of the connection gets it.
+                let keeps = expected.keeps && self.exchange.is_sent() && !self.plan.close;
                 assert_eq!(self.exchange.persistent(), keeps, "{self:?}");
                 self.end(verdict);
             }

@@ -47,7 +47,7 @@ pub(super) struct Plan {
     foreign: bool,
     rewritten: bool,
     pub(super) expect: bool,
-    close: bool,
+    pub(super) close: bool,
 }
 
 impl Plan {

@@ -14,10 +14,10 @@ const PREFACE: &str = "\
 # Written by `cargo xtask instructions --keep`; `cargo xtask test` fails where one has risen.
 ";
 
-/// By how much a count may rise on the machine and with the compiler that it was kept with.
-const SAME: f64 = 0.03;
+/// By how many percent a count may rise on the machine and with the compiler that it was kept with.
+const SAME: u32 = 3;
 /// The same elsewhere: another compiler makes other code of the same source.
-const OTHER: f64 = 0.15;
+const OTHER: u32 = 15;
 
 /// One count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +51,10 @@ pub struct Kept {
 }
 
 /// How far a count may be above the one that is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// As a part of it.
-    pub rise: f64,
+    /// In percent of it.
+    pub rise: u32,
     /// Why it is so wide; empty if it is the narrow one.
     pub why: String,
 }
@@ -116,7 +116,7 @@ impl Kept {
         for line in lines {
             match self.find(line) {
                 None => faults.push(format!("{} is not kept", line.what())),
-                Some(kept) if line.rise_over(kept) > limit.rise => faults.push(format!(
+                Some(kept) if line.exceeds(kept, limit.rise) => faults.push(format!(
                     "{}: {} instructions, {:+.1} % over the {} that are kept",
                     line.what(),
                     line.instructions,
@@ -178,6 +178,11 @@ impl Line {
 
     fn is_same(&self, other: &Self) -> bool {
         self.path == other.path && self.case == other.case
+    }
+
+    fn exceeds(&self, other: &Self, percent: u32) -> bool {
+        let most = u64::from(other.instructions) * u64::from(100 + percent);
+        u64::from(self.instructions) * 100 > most
     }
 
     /// By which part of `other` it lies above it; negative if below.
