@@ -8,20 +8,23 @@ use muxfer_bench::job::Job;
 use muxfer_bench::report::{Meter, resident_kib};
 use muxfer_core::easy::{Request, Taken};
 use muxfer_core::{Config, Easy};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
+use muxfer_linux::{
+    Capacity, Driver, Epoll, EpollOptions, Loop, Memory, SocketOptions, Uring, UringOptions,
+};
 
 #[derive(Parser)]
 struct Arguments {
     /// How it waits and reads
     #[arg(long, value_enum)]
-    backend: Backend,
+    backend: Kind,
     #[command(flatten)]
     job: Job,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
     Epoll,
+    Uring,
 }
 
 /// A transfer that owns no memory.
@@ -45,6 +48,29 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     let Arguments { backend, job } = Arguments::parse();
+    let sockets = SocketOptions {
+        connections: job.connections + job.stalled,
+        ..SocketOptions::default()
+    };
+    match backend {
+        Kind::Epoll => run(
+            &job,
+            Epoll::new(&EpollOptions {
+                sockets,
+                ..EpollOptions::default()
+            })?,
+        ),
+        Kind::Uring => run(
+            &job,
+            Uring::new(&UringOptions {
+                sockets,
+                ..UringOptions::default()
+            })?,
+        ),
+    }
+}
+
+fn run(job: &Job, platform: impl Loop) -> Outcome<()> {
     let conns = job.connections + job.stalled;
     let queued = if job.queued {
         usize::try_from(job.requests)?
@@ -61,14 +87,10 @@ fn main() -> Outcome<()> {
         max_total_connections: u32::try_from(conns)?,
         ..Config::DEFAULT
     };
-    let mut options = EpollOptions::default();
-    options.sockets.connections = conns;
     let mut memory = Memory::new(capacity);
-    let driver = match backend {
-        Backend::Epoll => Driver::new(&mut memory, config, Epoll::new(&options)?)?,
-    };
+    let driver = Driver::new(&mut memory, config, platform)?;
     let (url, warm_url, stall_url) = (job.url(), job.warm_url(), job.stall_url());
-    let mut client = Client { driver, job: &job };
+    let mut client = Client { driver, job };
     client.stall(&stall_url)?;
     let stalled_kib = resident_kib()?;
     for requests in job.warm_ups() {
@@ -84,12 +106,12 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-struct Client<'s, 'u> {
-    driver: Driver<'s, Get<'u>>,
+struct Client<'s, 'u, L> {
+    driver: Driver<'s, Get<'u>, L>,
     job: &'u Job,
 }
 
-impl<'u> Client<'_, 'u> {
+impl<'u, L: Loop> Client<'_, 'u, L> {
     /// Adds the transfers that never end, and waits until they have all that they will get.
     fn stall(&mut self, url: &'u str) -> Outcome<()> {
         for _ in 0..self.job.stalled {

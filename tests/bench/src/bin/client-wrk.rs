@@ -1,7 +1,7 @@
 //! wrk, made to take the arguments of a client and to report as one.
 //!
-//! It runs for a time instead of a number of requests, does not warm up, and counts bytes only in
-//! total: so its start is measured with the rest, and the lengths are checked as a sum.
+//! It runs for a time instead of a number of requests, so two runs of different lengths are compared:
+//! what it does to start is in both. It counts bytes only in total: so lengths are checked as a sum.
 
 use std::error::Error;
 use std::process::Command;
@@ -14,8 +14,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How long it runs, in seconds.
-const SECONDS: u32 = 2;
+/// How long its two runs are, in seconds.
+const SECONDS: [u32; 2] = [1, 3];
 /// No response head is longer, in bytes.
 const HEAD: u64 = 1024;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/wrk.lua");
@@ -25,11 +25,29 @@ fn main() -> Outcome<()> {
     if job.queued || job.stalled > 0 {
         return Err("wrk has neither a queue nor transfers that stall".into());
     }
+    let [short, long] = [wrk(&job, SECONDS[0])?, wrk(&job, SECONDS[1])?];
+    if short.requests >= long.requests || short.cpu_ns >= long.cpu_ns {
+        return Err(format!("a longer run did less: {short}, {long}").into());
+    }
+    let report = Report {
+        requests: long.requests - short.requests,
+        wall_ns: long.wall_ns - short.wall_ns,
+        cpu_ns: long.cpu_ns - short.cpu_ns,
+        ..long
+    };
+    println!("{report}");
+    Ok(())
+}
+
+/// What one run took.
+fn wrk(job: &Job, seconds: u32) -> Outcome<Report> {
     let mut wrk = Command::new("wrk");
     wrk.arg("-t1").arg(format!("-c{}", job.connections));
-    wrk.arg(format!("-d{SECONDS}s"))
-        .args(["--timeout", "10s", "-s", SCRIPT]);
-    let output = wrk.arg(job.url()).output()?;
+    wrk.arg(format!("-d{seconds}s"));
+    wrk.args(["--timeout", "10s", "-s", SCRIPT]).arg(job.url());
+    let before = cpu_of_children()?;
+    let output = wrk.output()?;
+    let cpu = cpu_of_children()? - before;
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
@@ -39,23 +57,26 @@ fn main() -> Outcome<()> {
     if faults > 0 {
         return Err(format!("wrk had {faults} faults: {text}").into());
     }
-    check(&job, requests, bytes)?;
-    // There was no other child.
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let cpu = [usage.user_time(), usage.system_time()].map(|time| {
-        let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
-        Duration::from_secs(u64::try_from(time.tv_sec()).unwrap_or(0))
-            + Duration::from_micros(micros)
-    });
-    let report = Report {
+    check(job, requests, bytes)?;
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    Ok(Report {
         requests,
         wall_ns: wall_us * 1_000,
-        cpu_ns: u64::try_from((cpu[0] + cpu[1]).as_nanos())?,
+        cpu_ns: u64::try_from(cpu.as_nanos())?,
         stalled_kib: 0,
-        peak_kib: u64::try_from(usage.max_rss())?,
-    };
-    println!("{report}");
-    Ok(())
+        peak_kib: u64::try_from(peak)?,
+    })
+}
+
+/// User and system time of all children that have ended.
+fn cpu_of_children() -> Outcome<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let mut sum = Duration::ZERO;
+    for time in [usage.user_time(), usage.system_time()] {
+        sum += Duration::from_secs(u64::try_from(time.tv_sec())?);
+        sum += Duration::from_micros(u64::try_from(time.tv_usec())?);
+    }
+    Ok(sum)
 }
 
 /// The line that the script writes.

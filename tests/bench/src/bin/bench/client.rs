@@ -19,6 +19,8 @@ pub(crate) enum Client {
     Null,
     /// muxfer over epoll.
     Epoll,
+    /// muxfer over io_uring.
+    Uring,
     /// libcurl's multi socket interface.
     Curl,
     /// hyper without its pool.
@@ -34,6 +36,7 @@ impl Client {
     pub(crate) const ALL: &'static [Self] = &[
         Self::Null,
         Self::Epoll,
+        Self::Uring,
         Self::Curl,
         Self::Hyper,
         Self::Reqwest,
@@ -44,6 +47,7 @@ impl Client {
         match self {
             Self::Null => "null client",
             Self::Epoll => "muxfer, epoll",
+            Self::Uring => "muxfer, io_uring",
             Self::Curl => "libcurl, multi socket",
             Self::Hyper => "hyper",
             Self::Reqwest => "reqwest",
@@ -59,7 +63,7 @@ impl Client {
             workload.requests
         };
         match self {
-            Self::Null | Self::Epoll => Some(requests),
+            Self::Null | Self::Epoll | Self::Uring => Some(requests),
             // A million easy handles take more memory than many machines have.
             Self::Curl if workload.queued => Some(requests / 10),
             Self::Curl => Some(requests),
@@ -71,7 +75,9 @@ impl Client {
     /// Does it make a given number of requests, so that two runs can be compared by their counts?
     pub(crate) const fn is_countable(self) -> bool {
         match self {
-            Self::Null | Self::Epoll | Self::Curl | Self::Hyper | Self::Reqwest => true,
+            Self::Null | Self::Epoll | Self::Uring | Self::Curl | Self::Hyper | Self::Reqwest => {
+                true
+            }
             Self::Wrk => false,
         }
     }
@@ -81,6 +87,7 @@ impl Client {
         match self {
             Self::Null => (tools.beside("client-null"), &[]),
             Self::Epoll => (tools.beside("client-muxfer"), &["--backend", "epoll"]),
+            Self::Uring => (tools.beside("client-muxfer"), &["--backend", "uring"]),
             Self::Curl => (tools.curl.clone(), &[]),
             Self::Hyper => (tools.beside("client-hyper"), &[]),
             Self::Reqwest => (tools.beside("client-reqwest"), &[]),
@@ -128,7 +135,7 @@ impl Run<'_> {
             )
         };
         if !output.status.success() {
-            return Err(fault("failed").into());
+            return Err(fault(&output.status.to_string()).into());
         }
         let report: Report = text.parse().map_err(|_| fault("no report"))?;
         // wrk runs for a time.
