@@ -192,8 +192,12 @@ static void stall(const char *url)
     struct transfer *all = transfers(job.stalled, url, on_stalled_body);
     for (size_t at = 0; at < job.stalled; at++)
         add(&all[at]);
-    while (stalled_bytes < job.stalled * job.stall_part)
+    while (stalled_bytes < job.stalled * job.stall_part) {
+        int left;
         turn();
+        if (curl_multi_info_read(multi, &left))
+            fail("a stalled transfer ended");
+    }
 }
 
 static void parse(int count, char **words)

@@ -142,8 +142,14 @@ async fn exchange(mut sender: Sender, host: &str, path: &str) -> Result<(Sender,
     Ok((sender, received))
 }
 
-/// A transfer that never ends.
-async fn stall(job: Job, received: Arc<AtomicU64>) -> Result<(), Fault> {
+/// A transfer that never ends; whoever waits for it would wait for ever if it did.
+async fn stall(job: Job, received: Arc<AtomicU64>) {
+    let outcome = receive_part(&job, &received).await;
+    eprintln!("a stalled transfer ended: {outcome:?}");
+    std::process::exit(1);
+}
+
+async fn receive_part(job: &Job, received: &AtomicU64) -> Result<(), Fault> {
     let mut sender = connect(job.stall_address).await?;
     let host = job.stall_address.to_string();
     let request = Request::get("/").header(HOST, host).body(Empty::new())?;

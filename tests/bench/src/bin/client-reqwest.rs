@@ -84,8 +84,14 @@ async fn work(client: Client, url: Url, length: u64, left: Arc<AtomicU64>) -> Re
     Ok(())
 }
 
-/// A transfer that never ends.
-async fn stall(client: Client, url: Url, received: Arc<AtomicU64>) -> Result<(), Fault> {
+/// A transfer that never ends; whoever waits for it would wait for ever if it did.
+async fn stall(client: Client, url: Url, received: Arc<AtomicU64>) {
+    let outcome = receive_part(&client, url, &received).await;
+    eprintln!("a stalled transfer ended: {outcome:?}");
+    std::process::exit(1);
+}
+
+async fn receive_part(client: &Client, url: Url, received: &AtomicU64) -> Result<(), Fault> {
     let mut response = client.get(url).send().await?;
     while let Some(bytes) = response.chunk().await? {
         received.fetch_add(bytes.len() as u64, Ordering::Relaxed);

@@ -12,6 +12,9 @@ use crate::Outcome;
 use crate::plan::Workload;
 use crate::tools::Tools;
 
+/// How long a client may take, in seconds; under valgrind some take a minute.
+const PATIENCE: &str = "600";
+
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Client {
@@ -117,7 +120,9 @@ impl Run<'_> {
         variable: Option<(&str, &Path)>,
     ) -> Outcome<Report> {
         let (program, first) = self.client.call(self.tools);
-        let mut words: Vec<&OsStr> = prefix.to_vec();
+        // A client that waits for what never comes must not hold up the run for ever.
+        let mut words: Vec<&OsStr> = ["timeout", PATIENCE].map(OsStr::new).to_vec();
+        words.extend(prefix);
         words.push(program.as_os_str());
         words.extend(first.iter().map(OsStr::new));
         let arguments = self.job.arguments();

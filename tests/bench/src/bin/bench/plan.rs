@@ -44,7 +44,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         name: "kept-1",
         title: "1 KiB over 1 kept connection",
         connections: 1,
-        requests: 30_000,
+        requests: 20_000,
         quick: 5_000,
         ..KEPT
     },
@@ -71,8 +71,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         title: "1 KiB over a new connection each, 100 at once",
         path: server::CLOSE,
         connections: 100,
-        requests: 20_000,
-        quick: 4_000,
+        requests: 10_000,
+        quick: 2_000,
         fresh: true,
         ..KEPT
     },
@@ -82,7 +82,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         path: server::MEDIUM,
         length: server::MEDIUM_BYTES,
         connections: 100,
-        requests: 50_000,
+        requests: 30_000,
         quick: 5_000,
         ..KEPT
     },
@@ -92,7 +92,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         path: server::BULK,
         length: server::BULK_BYTES,
         connections: 1,
-        requests: 4,
+        requests: 3,
         quick: 1,
         ..KEPT
     },
@@ -110,6 +110,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         name: "idle-9900",
         title: "1 KiB over 100 kept connections, beside 9,900 transfers that stall",
         connections: 100,
+        requests: 50_000,
         stalled: 9_900,
         ..KEPT
     },

@@ -22,7 +22,7 @@ impl Spread {
         let mut numbers: Vec<f64> = numbers.collect();
         numbers.sort_by(f64::total_cmp);
         let (half, last) = (numbers.len() / 2, numbers.len() - 1);
-        let median = if numbers.len() % 2 == 0 {
+        let median = if numbers.len().is_multiple_of(2) {
             f64::midpoint(numbers[half - 1], numbers[half])
         } else {
             numbers[half]
