@@ -7,6 +7,7 @@ mod kernel;
 mod options;
 mod pieces;
 mod probe;
+mod shapes;
 mod tag;
 mod transport;
 
@@ -29,8 +30,9 @@ use crate::sockets::Sockets;
 use crate::waker::Waker;
 
 use flow::Flow;
-use kernel::{Patience, Ring};
+use kernel::Ring;
 use pieces::Pieces;
+use shapes::Patience;
 use tag::Tag;
 
 pub use options::{Coalesce, UringOptions};
