@@ -18,7 +18,6 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const SECONDS: [u32; 2] = [1, 3];
 /// No response head is longer, in bytes.
 const HEAD: u64 = 1024;
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/wrk.lua");
 
 fn main() -> Outcome<()> {
     let job = Only::parse().job;
@@ -44,7 +43,10 @@ fn wrk(job: &Job, seconds: u32) -> Outcome<Report> {
     let mut wrk = Command::new("wrk");
     wrk.arg("-t1").arg(format!("-c{}", job.connections));
     wrk.arg(format!("-d{seconds}s"));
-    wrk.args(["--timeout", "10s", "-s", SCRIPT]).arg(job.url());
+    let script = muxfer_bench::folder().join("clients/wrk.lua");
+    wrk.args(["--timeout", "10s", "-s"])
+        .arg(script)
+        .arg(job.url());
     let before = cpu_of_children()?;
     let output = wrk.output()?;
     let cpu = cpu_of_children()? - before;

@@ -1,9 +1,10 @@
-//! The plot: CPU time a request against connections.
+//! The plot: CPU time a request against connections, both on logarithmic scales: the clients lie
+//! apart by a factor of twenty.
 
 use std::collections::BTreeMap;
 
 use muxfer_bench::report::Report;
-use muxfer_tests::source;
+use muxfer_bench::root;
 use plotters::prelude::*;
 
 use crate::Outcome;
@@ -42,12 +43,13 @@ impl Curves {
 
     /// Writes `docs/performance.svg`.
     pub(crate) fn draw(&self) -> Outcome<()> {
-        let file = source::root().join("docs/performance.svg");
+        let file = root().join("docs/performance.svg");
         let all = || self.0.values().flatten();
         let last = all()
             .map(|&(connections, _)| connections)
             .fold(1.0, f64::max);
-        let highest = all().map(|&(_, micros)| micros).fold(0.0, f64::max);
+        let micros = Spread::of(all().map(|&(_, micros)| micros));
+        let (x, y) = (1.0..last, micros.least / 1.5..micros.most * 1.5);
         let area = SVGBackend::new(&file, (900, 540)).into_drawing_area();
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
@@ -55,12 +57,13 @@ impl Curves {
             .margin(16)
             .x_label_area_size(48)
             .y_label_area_size(64)
-            .build_cartesian_2d((1.0..last).log_scale(), 0.0..highest * 1.05)?;
+            .build_cartesian_2d(x.log_scale(), y.log_scale())?;
         chart
             .configure_mesh()
             .x_desc("connections")
             .y_desc("CPU time a request, in microseconds")
             .x_label_formatter(&|connections| thousands(*connections))
+            .y_label_formatter(&|micros| thousands(*micros))
             .draw()?;
         for (index, (client, curve)) in self.0.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];

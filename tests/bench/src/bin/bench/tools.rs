@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use muxfer_tests::source;
+use muxfer_bench::folder;
 
 use crate::Outcome;
 
 /// Where they are.
 pub(crate) struct Tools {
-    folder: PathBuf,
+    beside: PathBuf,
     pub(crate) curl: PathBuf,
     /// The library that counts allocations.
     pub(crate) allocations: PathBuf,
@@ -19,14 +19,14 @@ impl Tools {
     /// Compiles what is in C, beside this program.
     pub(crate) fn build() -> Outcome<Self> {
         let own = std::env::current_exe()?;
-        let folder = own
+        let beside = own
             .parent()
             .ok_or("this program is in no folder")?
             .to_owned();
         let tools = Self {
-            curl: folder.join("client-curl"),
-            allocations: folder.join("allocations.so"),
-            folder,
+            curl: beside.join("client-curl"),
+            allocations: beside.join("allocations.so"),
+            beside,
         };
         compile("curl.c", &tools.curl, &[], &["-lcurl"])?;
         compile(
@@ -40,12 +40,12 @@ impl Tools {
 
     /// A program that cargo has built beside this one.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.beside.join(name)
     }
 }
 
 fn compile(source: &str, into: &Path, before: &[&str], after: &[&str]) -> Outcome<()> {
-    let file = source::root().join("tests/bench/clients").join(source);
+    let file = folder().join("clients").join(source);
     let mut cc = Command::new("cc");
     cc.args(["-O2", "-Wall", "-Wextra", "-Werror"]).args(before);
     cc.arg(file).arg("-o").arg(into).args(after);
