@@ -230,6 +230,7 @@ impl Loop for Uring {
         self.look_after_the_told();
         self.carry_out();
         let patience = self.patience(deadline, at_most);
+        debug_assert!(patience.is_none() || self.is_awake(), "an event is lost");
         self.ring.enter(patience)?;
         self.reap();
         if self.resolver.has_answers() {
