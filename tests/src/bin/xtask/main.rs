@@ -2,6 +2,7 @@
 //!
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
+mod bench;
 mod contract;
 mod corpus;
 mod differential;
@@ -40,6 +41,9 @@ enum Task {
     Needs,
     /// Print what the engine's types take, and compare it with what was promised
     Sizes,
+    /// Measure muxfer beside other clients, and write docs/performance.md
+    #[command(disable_help_flag = true)]
+    Bench(bench::Arguments),
     /// Write the names of the tests into docs/contract.md
     Contract,
     /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
@@ -77,6 +81,7 @@ impl Task {
             Self::Test => test::run(),
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
+            Self::Bench(arguments) => bench::run(&arguments),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
             Self::Differential(arguments) => differential::run(&arguments),

@@ -22,6 +22,34 @@ pub(crate) fn run() -> Result<(), Fault> {
     })
 }
 
+/// The same for what only the benchmark needs.
+pub(crate) fn bench() -> Result<(), Fault> {
+    let succeeds = |program, question| shell::succeeds(shell::command(program, [question]));
+    package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
+    package("strace", injected::MISSING, || injected::strace().is_some())?;
+    package(
+        "gcc",
+        "a C compiler is missing; run: apt-get install gcc libc6-dev (as root)",
+        || succeeds("cc", "--version"),
+    )?;
+    package(
+        "libcurl4-openssl-dev",
+        "libcurl is missing; run: apt-get install libcurl4-openssl-dev (as root)",
+        || succeeds("curl-config", "--version"),
+    )?;
+    package(
+        "valgrind",
+        "valgrind is missing; run: apt-get install valgrind (as root)",
+        || succeeds("valgrind", "--version"),
+    )?;
+    // It ends with a failure where it only says its version.
+    package(
+        "wrk",
+        "wrk is missing; run: apt-get install wrk (as root)",
+        || shell::command("wrk", ["-v"]).output().is_ok(),
+    )
+}
+
 /// A component of the toolchain, known by its cargo subcommand.
 fn component(name: &str, subcommand: &str) -> Result<(), Fault> {
     let there = || shell::succeeds(shell::cargo([subcommand, "--version"]));

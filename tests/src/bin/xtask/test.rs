@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{instructions, needs, sizes, swarm};
+use crate::{bench, instructions, needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -49,6 +49,12 @@ pub(crate) fn run() -> Result<(), Fault> {
 fn format() -> Result<(), Fault> {
     shell::run(cargo(["fmt", "--all", "--check"]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", FUZZ]))?;
+    shell::run(cargo([
+        "fmt",
+        "--check",
+        "--manifest-path",
+        bench::MANIFEST,
+    ]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
 }
 
