@@ -1,8 +1,7 @@
 //! After a wait: what completions mean to connections.
 
 use muxfer_core::ConnId;
-use muxfer_core::net::{Interest, Ready, Stall};
-use muxfer_core::platform::Transport;
+use muxfer_core::net::{Interest, IoError, Ready, Stall};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
@@ -38,8 +37,12 @@ impl Uring {
             (Op::Connect, Some(conn)) => self.connected(conn, done.result),
             (Op::PollIn, Some(conn)) => self.readable(conn, done.result),
             (Op::PollOut, Some(conn)) => self.writable(conn, done.result),
+            (Op::PollEnd, Some(conn)) => self.hung_up(conn),
             // Of a connection that was closed: only its bytes must go back.
-            (Op::Receive | Op::Send | Op::Connect | Op::PollIn | Op::PollOut, None) => {
+            (
+                Op::Receive | Op::Send | Op::Connect | Op::PollIn | Op::PollOut | Op::PollEnd,
+                None,
+            ) => {
                 if let Some(piece) = done.piece {
                     let len = piece.len();
                     self.ring.consume(piece, len);
@@ -101,7 +104,10 @@ impl Uring {
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(Errno::AGAIN | Errno::INTR) => 0,
-            Err(errno) => return self.send_failed(conn, errno),
+            Err(errno) => {
+                let error = self.sockets.send_failed(conn, errno);
+                return self.cannot_send(conn, error);
+            }
         };
         if sent < span.len() {
             self.sockets.keep_unsent(conn, self.ring.unsent(span, sent));
@@ -114,8 +120,7 @@ impl Uring {
 
     /// Nothing can be sent any more. What the peer sent before is still received; so that this
     /// comes to an end, the connection is shut down.
-    fn send_failed(&mut self, conn: ConnId, errno: Errno) {
-        let error = self.sockets.send_failed(conn, errno);
+    pub(super) fn cannot_send(&mut self, conn: ConnId, error: IoError) {
         self.sockets.shut_down(conn);
         if let Some(flow) = self.flow(conn) {
             flow.send_error = Some(error);
@@ -131,25 +136,21 @@ impl Uring {
         self.list(conn);
     }
 
+    fn hung_up(&mut self, conn: ConnId) {
+        if let Some(flow) = self.flow(conn) {
+            flow.hung_up = true;
+            self.list(conn);
+        }
+    }
+
     fn writable(&mut self, conn: ConnId, result: Result<u32, Errno>) {
         if let Some(flow) = self.flow(conn) {
             flow.poll_out = false;
         }
         self.list(conn);
-        if self.sockets.has_unsent(conn) {
-            match self.sockets.flush(conn) {
-                Ok(()) => {}
-                Err(Stall::WouldBlock) => return,
-                Err(Stall::Failed(error)) => {
-                    self.sockets.shut_down(conn);
-                    if let Some(flow) = self.flow(conn) {
-                        flow.send_error = Some(error);
-                    }
-                    return self.report(conn, Ready::ERROR);
-                }
-            }
+        if self.flush_unsent(conn) != Err(Stall::WouldBlock) {
+            self.report(conn, Ready::WRITE | failure(result));
         }
-        self.report(conn, Ready::WRITE | failure(result));
     }
 }
 

@@ -19,17 +19,25 @@ impl Uring {
             // The send has not been submitted yet. It does not wait, so its end is known then.
             self.pump();
         }
-        let flow = self.open_flow(conn)?;
-        if flow.sending.is_some() {
+        if self.open_flow(conn)?.sending.is_some() {
             return Err(Stall::WouldBlock);
         }
-        if let Some(error) = flow.send_failure() {
-            return Err(Stall::Failed(error));
+        self.flush_unsent(conn)
+    }
+
+    /// Sends what the system did not take before. A failure is told only when all that the peer had
+    /// sent has come.
+    pub(super) fn flush_unsent(&mut self, conn: ConnId) -> Nb<()> {
+        if self.open_flow(conn)?.send_error.is_none() {
+            match self.sockets.flush(conn) {
+                Err(Stall::Failed(error)) => self.cannot_send(conn, error),
+                flushed => return flushed,
+            }
         }
-        if flow.send_error.is_some() {
-            return Err(Stall::WouldBlock);
-        }
-        self.sockets.flush(conn)
+        Err(match self.open_flow(conn)?.send_failure() {
+            Some(error) => Stall::Failed(error),
+            None => Stall::WouldBlock,
+        })
     }
 
     /// The start of what was received for a connection.
@@ -72,7 +80,7 @@ impl Transport for Uring {
     /// Two system calls: `socket`, `setsockopt` (`TCP_NODELAY`); the connect goes with the next
     /// wait.
     ///
-    /// An id whose place is taken answers `IoError::Other(EEXIST)`, one with an index of 2²⁹ or more
+    /// An id whose place is taken answers `IoError::Other(EEXIST)`, one with an index of 2²⁸ or more
     /// `IoError::NoBuffers`.
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
         let tag = Tag::new(conn, Op::Connect).ok_or(IoError::NoBuffers)?;
@@ -178,14 +186,10 @@ impl Transport for Uring {
 
     /// What was handed to the ring is with the system: the next `reserve` waits for it.
     fn flush(&mut self, conn: ConnId) -> Nb<()> {
-        let flow = self.open_flow(conn)?;
-        if flow.sending.is_some() {
+        if self.open_flow(conn)?.sending.is_some() {
             return Ok(());
         }
-        match flow.send_failure() {
-            Some(error) => Err(Stall::Failed(error)),
-            None => self.sockets.flush(conn),
-        }
+        self.flush_unsent(conn)
     }
 
     /// What is under way is cancelled, then the descriptor is closed; both go with the next wait.
@@ -199,6 +203,7 @@ impl Transport for Uring {
             (flow.receive != Receive::Idle, Op::Receive),
             (flow.poll_in, Op::PollIn),
             (flow.poll_out, Op::PollOut),
+            (flow.poll_end, Op::PollEnd),
             (flow.link == Link::Connecting, Op::Connect),
         ];
         for (_, op) in under_way.into_iter().filter(|(is, _)| *is) {

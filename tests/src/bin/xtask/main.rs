@@ -9,6 +9,7 @@ mod differential;
 mod fuzz;
 mod hostile;
 mod identity;
+mod instructions;
 mod mutants;
 mod needs;
 mod nginx;
@@ -60,6 +61,8 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Count the instructions of the engine's own paths and compare them with the kept ones
+    Instructions(instructions::Options),
     /// Plant bugs one by one and show which tests catch them
     Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
@@ -84,6 +87,7 @@ impl Task {
             Self::Differential(arguments) => differential::run(&arguments),
             Self::Hostile(options) => hostile::run(&options),
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
+            Self::Instructions(options) => instructions::run(&options),
             Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
             Self::Swarm(arguments) => swarm::run(&arguments),
