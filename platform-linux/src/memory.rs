@@ -82,6 +82,18 @@ impl<E> Memory<E> {
         }
     }
 
+    /// How many bytes that is, users' values included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.transfers)
+            + size_of_val(&*self.deadlines)
+            + size_of_val(&*self.conns)
+            + size_of_val(&*self.origins)
+            + size_of_val(&*self.buckets)
+            + self.names.len()
+            + self.lines.len()
+    }
+
     /// The memory, for [`Multi::new`](muxfer_core::Multi::new).
     pub fn storage(&mut self) -> Storage<'_, E> {
         Storage {
