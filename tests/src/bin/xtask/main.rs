@@ -11,6 +11,7 @@ mod identity;
 mod mutants;
 mod needs;
 mod nginx;
+mod scale;
 mod shell;
 mod sizes;
 mod soak;
@@ -60,6 +61,8 @@ enum Task {
     Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
+    /// A million transfers on 100,000 connections, and 19,000 real connections at once
+    Scale(scale::Options),
     /// Random engines in random networks, held against a model
     Swarm(swarm::Arguments),
     /// Send a million requests through epoll to a real nginx, with faults between
@@ -81,6 +84,7 @@ impl Task {
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
             Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
+            Self::Scale(options) => scale::run(&options),
             Self::Swarm(arguments) => swarm::run(&arguments),
             Self::Soak(setup) => soak::run(&setup),
             Self::Fuzz(options) => fuzz::run(&options),

@@ -1,0 +1,39 @@
+//! Very many transfers at once: less of them than `cargo xtask scale` runs.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use muxfer_tests::scale::load::Load;
+use muxfer_tests::scale::{compare, growth};
+
+/// Its memory must be its own, so it runs in a process of its own.
+fn scale() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_scale"))
+}
+
+#[test]
+fn a_transfer_costs_the_same_among_a_hundred_thousand() -> io::Result<()> {
+    let loads = [Load::LARGE.divided(100), Load::LARGE.divided(10)];
+    let comparison = compare::run(loads, 1)?;
+    println!("{comparison}");
+    assert_eq!(comparison.faults(), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn two_thousand_connections_live_at_once() -> io::Result<()> {
+    let mut crowd = Command::new(scale());
+    let output = crowd.args(["crowd", "--connections=2000"]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    Ok(())
+}
+
+#[test]
+fn memory_grows_by_less_than_700_bytes_for_each_transfer() -> io::Result<()> {
+    let growth = growth::run(scale(), [100, 2000], 1)?;
+    println!("{growth}");
+    assert_eq!(growth.faults(), [""; 0]);
+    Ok(())
+}
