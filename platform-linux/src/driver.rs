@@ -4,19 +4,19 @@ use std::io;
 use std::time::Duration;
 
 use muxfer_core::{
-    AddError, Config, ConfigError, Easy, Handle, Message, Multi, PauseError, Running,
+    AddError, Config, ConfigError, Easy, Handle, Message, Multi, Pause, PauseError, Running,
 };
 
-use crate::{Clock, Epoll, Memory, Waker};
+use crate::{Clock, Epoll, Loop, Memory, Waker};
 
-/// An engine with the epoll platform and a clock.
-pub struct Driver<'s, E> {
+/// An engine with a platform that can wait, and a clock.
+pub struct Driver<'s, E, L = Epoll> {
     multi: Multi<'s, E>,
-    epoll: Epoll,
+    platform: L,
     clock: Clock,
 }
 
-impl<'s, E: Easy> Driver<'s, E> {
+impl<'s, E: Easy, L: Loop> Driver<'s, E, L> {
     /// An engine over this memory.
     ///
     /// # Errors
@@ -24,11 +24,11 @@ impl<'s, E: Easy> Driver<'s, E> {
     pub fn new(
         memory: &'s mut Memory<E>,
         config: Config,
-        epoll: Epoll,
+        platform: L,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             multi: Multi::new(memory.storage(), config)?,
-            epoll,
+            platform,
             clock: Clock,
         })
     }
@@ -38,12 +38,22 @@ impl<'s, E: Easy> Driver<'s, E> {
     /// # Errors
     /// The table is full: the easy handle comes back.
     pub fn add(&mut self, easy: E) -> Result<Handle, AddError<E>> {
-        self.multi.add(self.clock.now(), &mut self.epoll, easy)
+        self.multi.add(self.clock.now(), &mut self.platform, easy)
     }
 
     /// Takes a transfer out, wherever it is.
     pub fn remove(&mut self, handle: Handle) -> Option<E> {
-        self.multi.remove(self.clock.now(), &mut self.epoll, handle)
+        self.multi
+            .remove(self.clock.now(), &mut self.platform, handle)
+    }
+
+    /// Pauses directions of a transfer (CONTRACT R100).
+    ///
+    /// # Errors
+    /// It is gone, or has no connection.
+    pub fn pause(&mut self, handle: Handle, what: Pause) -> Result<(), PauseError> {
+        self.multi
+            .pause(self.clock.now(), &mut self.platform, handle, what)
     }
 
     /// Lets a paused transfer go on.
@@ -52,7 +62,21 @@ impl<'s, E: Easy> Driver<'s, E> {
     /// It is gone, or has no connection.
     pub fn unpause(&mut self, handle: Handle) -> Result<(), PauseError> {
         self.multi
-            .unpause(self.clock.now(), &mut self.epoll, handle)
+            .unpause(self.clock.now(), &mut self.platform, handle)
+    }
+
+    /// The network has changed: idle connections are closed, those in use after their request, and
+    /// cached addresses are forgotten.
+    pub fn network_changed(&mut self) {
+        self.multi
+            .network_changed(self.clock.now(), &mut self.platform);
+    }
+
+    /// Ends everything: transfers that are not done end with
+    /// [`Error::AbortedByCallback`](muxfer_core::Error), connections are closed. The easy handles
+    /// stay until they are removed.
+    pub fn close_all(&mut self) {
+        self.multi.close_all(self.clock.now(), &mut self.platform);
     }
 
     /// Waits until something happens, a deadline comes, a [`Waker`] wakes it or `at_most` has
@@ -62,10 +86,10 @@ impl<'s, E: Easy> Driver<'s, E> {
     /// Waiting failed.
     pub fn turn(&mut self, at_most: Option<Duration>) -> io::Result<Running> {
         let deadline = self.multi.timeout().map(|deadline| deadline.at);
-        for event in self.epoll.wait(deadline, at_most)? {
-            self.multi.mark(event);
-        }
-        Ok(self.multi.run(self.clock.now(), &mut self.epoll))
+        let multi = &mut self.multi;
+        self.platform
+            .wait_for(deadline, at_most, |event| multi.mark(event))?;
+        Ok(self.multi.run(self.clock.now(), &mut self.platform))
     }
 
     /// The next transfer that has ended.
@@ -86,13 +110,18 @@ impl<'s, E: Easy> Driver<'s, E> {
 
     /// The platform.
     #[must_use]
-    pub const fn epoll(&self) -> &Epoll {
-        &self.epoll
+    pub const fn platform(&self) -> &L {
+        &self.platform
+    }
+
+    /// The platform, to pin addresses.
+    pub const fn platform_mut(&mut self) -> &mut L {
+        &mut self.platform
     }
 
     /// Makes [`Driver::turn`] return, from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.epoll.waker()
+        self.platform.waker()
     }
 }

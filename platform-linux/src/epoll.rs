@@ -1,6 +1,7 @@
 //! The ready-made loop over epoll.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
+use crate::event_loop::{Loop, wait_time};
 use crate::resolver::{NameOptions, Names};
 use crate::sockets::{SocketOptions, Sockets};
 use crate::waker::Waker;
@@ -77,6 +79,15 @@ pub struct EpollWatcher {
     resolved: VecDeque<OriginId>,
     waker: Waker,
     timer: Option<Instant>,
+}
+
+impl fmt::Debug for EpollWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EpollWatcher")
+            .field("fd", &self.fd)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -245,17 +256,33 @@ impl Linux<EpollWatcher> {
     }
 }
 
+impl Loop for Linux<EpollWatcher> {
+    fn wait_for(
+        &mut self,
+        deadline: Option<Instant>,
+        at_most: Option<Duration>,
+        tell: impl FnMut(Event),
+    ) -> io::Result<()> {
+        self.wait(deadline, at_most)?.for_each(tell);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Self::waker(self)
+    }
+
+    fn names(&mut self) -> &mut Names {
+        &mut self.resolver
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.sockets.spilled_bytes()
+    }
+}
+
 /// How long to wait, as the system wants it; `None` is for ever.
 pub(crate) fn patience(deadline: Option<Instant>, at_most: Option<Duration>) -> Option<Timespec> {
-    let until = deadline.map(|at| at.since(Clock.now()));
-    let wait = match (until, at_most) {
-        (Some(until), Some(at_most)) => until.min(at_most),
-        (Some(wait), None) | (None, Some(wait)) => wait,
-        (None, None) => return None,
-    };
-    // The system takes 2³¹ ms at most; a wait that ends early after a day does no harm.
-    let wait = wait.min(Duration::from_secs(86_400));
-    Timespec::try_from(wait).ok()
+    wait_time(deadline, at_most).and_then(|wait| Timespec::try_from(wait).ok())
 }
 
 /// What one wait saw; sockets first, then look-ups, then the deadline.

@@ -9,8 +9,8 @@ use muxfer_core::net::{IoError, Nb, Stall};
 use muxfer_core::platform::{Lent, Target, Transport};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, getpeername,
-    getsockname, recv, send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, bind, connect,
+    getpeername, getsockname, recv, send, shutdown, socket_with, sockopt,
 };
 
 use crate::error::io_error;
@@ -177,13 +177,13 @@ impl Sockets {
         }
     }
 
-    /// A new socket on its way to `address`.
-    fn start(&self, address: SocketAddr) -> Result<OwnedFd, Errno> {
+    /// A new socket, of the kind that a connection to `address` needs.
+    fn socket(&self, address: SocketAddr, flags: SocketFlags) -> Result<OwnedFd, Errno> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
         };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let flags = flags | SocketFlags::CLOEXEC;
         let fd = socket_with(family, SocketType::STREAM, flags, None)?;
         sockopt::set_tcp_nodelay(&fd, true)?;
         if let Some(silence) = self.keepalive {
@@ -198,10 +198,140 @@ impl Sockets {
             }
             bind(&fd, &SocketAddr::new(local, 0))?;
         }
+        Ok(fd)
+    }
+
+    /// A new socket on its way to `address`.
+    fn start(&self, address: SocketAddr) -> Result<OwnedFd, Errno> {
+        let fd = self.socket(address, SocketFlags::NONBLOCK)?;
         match connect(&fd, &address) {
             // An interrupted connect goes on by itself, as one in progress does.
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(fd),
             Err(errno) => Err(errno),
+        }
+    }
+
+    /// Makes a socket that somebody else connects: one that is not marked as non-blocking, as
+    /// io_uring wants it. All calls of this module say by a flag that they don't wait.
+    ///
+    /// # Errors
+    /// As [`Transport::open`].
+    pub(crate) fn create(&mut self, conn: ConnId, address: SocketAddr) -> Result<(), IoError> {
+        self.vacancy(conn)?;
+        let fd = self.socket(address, SocketFlags::empty());
+        self.insert(conn, fd.map_err(io_error)?);
+        Ok(())
+    }
+
+    /// Is the place of this id free?
+    fn vacancy(&self, conn: ConnId) -> Result<(), IoError> {
+        match self.table.get(conn.index()) {
+            Some(Some(_)) => Err(io_error(Errno::EXIST)),
+            Some(None) | None => Ok(()),
+        }
+    }
+
+    fn insert(&mut self, conn: ConnId, fd: OwnedFd) {
+        let index = conn.index();
+        if index >= self.table.len() {
+            self.table.resize_with(index + 1, || None);
+        }
+        self.table[index] = Some(Socket {
+            id: conn,
+            fd,
+            received: None,
+            unsent: None,
+            lent: 0,
+            end: End::Open,
+        });
+    }
+
+    /// Forgets a connection and all that is held for it; its descriptor is the caller's to close.
+    pub(crate) fn take(&mut self, conn: ConnId) -> Option<OwnedFd> {
+        self.get(conn).ok()?;
+        let socket = self.table.get_mut(conn.index()).and_then(Option::take)?;
+        for block in [socket.received, socket.unsent].into_iter().flatten() {
+            self.spill.free(block);
+        }
+        if self.unread.owner == Some(conn) {
+            self.unread = Unread::default();
+        }
+        if self.room.is_some_and(|(owner, _)| owner == conn) {
+            self.room = None;
+        }
+        Some(socket.fd)
+    }
+
+    /// Are there bytes that were received and not consumed?
+    pub(crate) fn holds(&self, conn: ConnId) -> bool {
+        let in_buffer = self.unread.owner == Some(conn) && !self.unread.peeked;
+        in_buffer || self.get(conn).is_ok_and(|socket| socket.received.is_some())
+    }
+
+    /// Keeps bytes that somebody else has received, behind those that are held already.
+    pub(crate) fn hold(&mut self, conn: ConnId, bytes: &[u8]) {
+        if self.unread.owner == Some(conn) {
+            self.move_out();
+        }
+        let Ok(socket) = find(&mut self.table, conn) else {
+            return;
+        };
+        match socket.received {
+            Some(block) => self.spill.append(block, bytes),
+            None => socket.received = Some(self.spill.put(bytes)),
+        }
+    }
+
+    /// Would so many bytes more stay within the memory for bytes that stay?
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.spill.fits(bytes)
+    }
+
+    /// How much room may be lent for sending: little when memory for bytes that stay is scarce.
+    pub(crate) fn most_room(&self) -> usize {
+        if self.spill.is_scarce() {
+            self.send.len().min(SCARCE_SEND_BYTES)
+        } else {
+            self.send.len()
+        }
+    }
+
+    /// Are there committed bytes that the system did not take?
+    pub(crate) fn has_unsent(&self, conn: ConnId) -> bool {
+        self.get(conn).is_ok_and(|socket| socket.unsent.is_some())
+    }
+
+    /// Keeps committed bytes that somebody else could not send: the next `flush` sends them.
+    pub(crate) fn keep_unsent(&mut self, conn: ConnId, bytes: &[u8]) {
+        if let Ok(socket) = find(&mut self.table, conn)
+            && !bytes.is_empty()
+        {
+            socket.unsent = Some(self.spill.put(bytes));
+        }
+    }
+
+    /// Somebody else's send has failed.
+    pub(crate) fn send_failed(&mut self, conn: ConnId, errno: Errno) -> IoError {
+        match find(&mut self.table, conn) {
+            Ok(socket) => socket.send_failed(errno),
+            Err(error) => error,
+        }
+    }
+
+    /// Neither side sends any more; what has come can still be read.
+    pub(crate) fn shut_down(&self, conn: ConnId) {
+        if let Some(fd) = self.fd(conn) {
+            // It can only fail on a connection that is down already.
+            let _ = shutdown(fd, Shutdown::Both);
+        }
+    }
+
+    /// The end of the stream has come to somebody else: is it one that can be trusted?
+    pub(crate) fn ended(&self, conn: ConnId) -> Result<(), IoError> {
+        match self.get(conn)?.end {
+            End::Open | End::Ended => Ok(()),
+            End::Reset => Err(IoError::Reset),
+            End::Broken => Err(IoError::Closed),
         }
     }
 
@@ -232,9 +362,9 @@ impl Sockets {
         }
         let peeked = !self.spill.fits(size);
         let flags = if peeked {
-            RecvFlags::PEEK
+            RecvFlags::PEEK | RecvFlags::DONTWAIT
         } else {
-            RecvFlags::empty()
+            RecvFlags::DONTWAIT
         };
         let socket = find(&mut self.table, conn)?;
         let buffer = &mut self.receive[..size];
@@ -285,7 +415,7 @@ impl Sockets {
         let mut scratch = [0_u8; SCARCE_RECEIVE_BYTES];
         while left > 0 {
             let size = left.min(scratch.len());
-            match retry_on_intr(|| recv(&socket.fd, &mut scratch[..size], RecvFlags::empty())) {
+            match retry_on_intr(|| recv(&socket.fd, &mut scratch[..size], RecvFlags::DONTWAIT)) {
                 Ok((taken, _)) if taken > 0 => left -= taken.min(left),
                 // The system has lost what it showed before: the rest would come out of step.
                 Ok(_) | Err(_) => {
@@ -302,22 +432,9 @@ impl Transport for Sockets {
     ///
     /// An id whose place is taken answers `IoError::Other(EEXIST)`.
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
-        let index = conn.index();
-        if matches!(self.table.get(index), Some(Some(_))) {
-            return Err(io_error(Errno::EXIST));
-        }
+        self.vacancy(conn)?;
         let fd = self.start(target.address).map_err(io_error)?;
-        if index >= self.table.len() {
-            self.table.resize_with(index + 1, || None);
-        }
-        self.table[index] = Some(Socket {
-            id: conn,
-            fd,
-            received: None,
-            unsent: None,
-            lent: 0,
-            end: End::Open,
-        });
+        self.insert(conn, fd);
         Ok(())
     }
 
@@ -374,10 +491,7 @@ impl Transport for Sockets {
 
     fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
         self.flush(conn)?;
-        let mut size = self.send.len();
-        if self.spill.is_scarce() {
-            size = size.min(SCARCE_SEND_BYTES);
-        }
+        let size = self.most_room();
         self.room = Some((conn, size));
         Ok(&mut self.send[..size])
     }
@@ -422,21 +536,7 @@ impl Transport for Sockets {
     }
 
     fn close(&mut self, conn: ConnId) {
-        if self.get(conn).is_err() {
-            return;
-        }
-        let Some(socket) = self.table.get_mut(conn.index()).and_then(Option::take) else {
-            return;
-        };
-        for block in [socket.received, socket.unsent].into_iter().flatten() {
-            self.spill.free(block);
-        }
-        if self.unread.owner == Some(conn) {
-            self.unread = Unread::default();
-        }
-        if self.room.is_some_and(|(owner, _)| owner == conn) {
-            self.room = None;
-        }
+        drop(self.take(conn));
     }
 }
 
@@ -451,15 +551,18 @@ fn find(table: &mut [Option<Socket>], conn: ConnId) -> Result<&mut Socket, IoErr
 impl Socket {
     /// One `send` that never raises `SIGPIPE`; it may take less than all.
     fn send(&mut self, bytes: &[u8]) -> Nb<usize> {
-        match retry_on_intr(|| send(&self.fd, bytes, SendFlags::NOSIGNAL)) {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match retry_on_intr(|| send(&self.fd, bytes, flags)) {
             Ok(sent) => Ok(sent),
             Err(Errno::AGAIN) => Err(Stall::WouldBlock),
-            Err(errno) => {
-                if errno == Errno::CONNRESET && self.end == End::Open {
-                    self.end = End::Reset;
-                }
-                Err(Stall::Failed(io_error(errno)))
-            }
+            Err(errno) => Err(Stall::Failed(self.send_failed(errno))),
         }
+    }
+
+    fn send_failed(&mut self, errno: Errno) -> IoError {
+        if errno == Errno::CONNRESET && self.end == End::Open {
+            self.end = End::Reset;
+        }
+        io_error(errno)
     }
 }

@@ -76,6 +76,16 @@ impl Spill {
         id
     }
 
+    /// Puts more behind what the block holds.
+    pub(crate) fn append(&mut self, id: BlockId, bytes: &[u8]) {
+        let block = &mut self.blocks[id.index()];
+        let before = block.bytes.capacity();
+        block.bytes.drain(..block.at);
+        block.at = 0;
+        block.bytes.extend_from_slice(bytes);
+        self.used += block.bytes.capacity() - before;
+    }
+
     /// What the block still holds; never empty.
     pub(crate) fn bytes(&self, id: BlockId) -> &[u8] {
         let block = &self.blocks[id.index()];
@@ -121,7 +131,12 @@ mod tests {
         assert_eq!(spill.used(), 0);
         let again = spill.put(b"x");
         assert_eq!(again, first);
-        assert_eq!(spill.bytes(again), b"x");
+        spill.append(again, b"yz");
+        assert_eq!(spill.consume(again, 1), Some(again));
+        spill.append(again, b"!");
+        assert_eq!(spill.bytes(again), b"yz!");
+        assert_eq!(spill.consume(again, 3), None);
+        assert_eq!(spill.used(), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Hostile peers on real sockets, over epoll, each alone. Thousands at once: `hostile_thousands.rs`.
+//! Hostile peers on real sockets, over each backend, each alone. Thousands at once: `hostile_thousands.rs`.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use muxfer_core::net::IoError;
 use muxfer_core::time::Timer;
 use muxfer_core::{Config, Error};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
+use muxfer_linux::{Capacity, Choice, Driver, Epoll, EpollOptions, Memory};
 use muxfer_tests::hostile::runner::{self, Visit};
 use muxfer_tests::hostile::{Server, Visitor, catalogue};
 use muxfer_tests::recorder::Recorder;
@@ -42,6 +42,15 @@ fn all_alone() -> Vec<(Visit, bool)> {
 
 #[test]
 fn each_hostile_peer_alone_comes_to_just_what_it_must() -> io::Result<()> {
+    each_alone(Choice::Epoll)
+}
+
+#[test]
+fn each_hostile_peer_alone_comes_to_just_what_it_must_over_io_uring() -> io::Result<()> {
+    each_alone(Choice::Uring)
+}
+
+fn each_alone(choice: Choice) -> io::Result<()> {
     let server = Server::start()?;
     let visits = all_alone();
     let next = AtomicUsize::new(0);
@@ -49,7 +58,7 @@ fn each_hostile_peer_alone_comes_to_just_what_it_must() -> io::Result<()> {
     let work = || {
         let mut faults = Vec::new();
         while let Some((visit, warm)) = visits.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(fault) = runner::alone(&server, visit, PATIENCE, *warm) {
+            if let Err(fault) = runner::alone(&server, visit, PATIENCE, *warm, choice) {
                 faults.push(fault.to_string());
             }
         }

@@ -1,11 +1,12 @@
-//! Each fallible call fails once, wherever it can, over the simulator and over epoll.
+//! Each fallible call fails once, wherever it can, over the simulator and over each backend.
 
 use std::io;
 
 use muxfer_core::net::IoError;
+use muxfer_linux::{Backend, BackendOptions, Choice};
 use muxfer_tests::hostile::Server;
 use muxfer_tests::torture::scenario::{self, Verdict};
-use muxfer_tests::torture::{EpollBench, Kind, SimBench, Trap};
+use muxfer_tests::torture::{Kind, SimBench, SocketBench, Trap};
 
 const ERRORS: [IoError; 10] = [
     IoError::Refused,
@@ -142,11 +143,27 @@ fn each_callback_may_fail() {
 
 #[test]
 fn each_call_of_real_sockets_and_look_ups_may_fail() -> io::Result<()> {
+    each_call_of_a_backend(Choice::Epoll)
+}
+
+#[test]
+fn each_call_of_io_uring_and_look_ups_may_fail() -> io::Result<()> {
+    each_call_of_a_backend(Choice::Uring)
+}
+
+fn each_call_of_a_backend(choice: Choice) -> io::Result<()> {
+    let options = BackendOptions {
+        choice,
+        ..BackendOptions::default()
+    };
     let server = Server::start()?;
     for (place, kind) in (0..).zip(CALLS.into_iter().chain([Kind::Resolve])) {
         // All errors in turn: the simulated platform has tried each with each.
         let error = |nth: u32| ERRORS[(nth as usize + place) % ERRORS.len()];
-        let run = |trap: &Trap| scenario::run(&mut EpollBench::new(&server, trap)?, trap);
+        let run = |trap: &Trap| {
+            let backend = Backend::new(&options)?;
+            scenario::run(&mut SocketBench::new(backend, &server, trap), trap)
+        };
         let tally = torture(kind, error, run);
         println!("{kind:?}: {tally:?}");
         assert!(tally.failed > 0, "{kind:?}: {tally:?}");

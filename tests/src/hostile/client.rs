@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use muxfer_core::{Counts, Handle, Info, Message};
-use muxfer_linux::Driver;
+use muxfer_linux::{Driver, Loop};
 
 use super::visitor::Visitor;
 
@@ -36,7 +36,7 @@ pub trait Client {
     fn held_bytes(&self) -> usize;
 }
 
-impl Client for Driver<'_, Visitor> {
+impl<L: Loop> Client for Driver<'_, Visitor, L> {
     fn add(&mut self, visitor: Visitor) -> Option<Handle> {
         self.add(visitor).ok()
     }
@@ -62,6 +62,6 @@ impl Client for Driver<'_, Visitor> {
     }
 
     fn held_bytes(&self) -> usize {
-        self.epoll().sockets.spilled_bytes()
+        self.platform().spilled_bytes()
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use muxfer_core::{Config, Error, Handle};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory, SocketOptions};
+use muxfer_linux::{Backend, BackendOptions, Capacity, Choice, Driver, Memory, SocketOptions};
 
 use super::catalogue::{self, Entry, Outcome};
 use super::client::Client;
@@ -100,10 +100,20 @@ impl Visit {
 ///
 /// # Errors
 /// What was wrong: the result, the body, the time, or what is left behind.
-pub fn alone(server: &Server, visit: &Visit, patience: Duration, warm: bool) -> io::Result<()> {
+pub fn alone(
+    server: &Server,
+    visit: &Visit,
+    patience: Duration,
+    warm: bool,
+    choice: Choice,
+) -> io::Result<()> {
     let mut memory = Memory::new(Capacity::new(4, 4));
-    let epoll = Epoll::new(&EpollOptions::default())?;
-    let mut driver = Driver::new(&mut memory, Config::DEFAULT, epoll).map_err(io::Error::other)?;
+    let backend = Backend::new(&BackendOptions {
+        choice,
+        ..BackendOptions::default()
+    })?;
+    let mut driver =
+        Driver::new(&mut memory, Config::DEFAULT, backend).map_err(io::Error::other)?;
     let named = |why: String| {
         let how = if warm { "used again" } else { "new" };
         io::Error::other(format!("over a connection that is {how}: {why}"))
@@ -200,6 +210,8 @@ pub struct Plan {
     pub patience: Duration,
     /// All transfers must have ended by then.
     pub bound: Duration,
+    /// Over which backend.
+    pub backend: Choice,
 }
 
 /// What a mix came to.
@@ -278,23 +290,24 @@ fn pick(among: &[&'static Entry], random: &mut Prng) -> &'static Entry {
     among[0]
 }
 
-/// Runs a mix over epoll.
+/// Runs a mix.
 ///
 /// # Errors
 /// The first thing that was wrong, with the seed.
-pub fn mix_over_epoll(plan: &Plan) -> io::Result<Report> {
+pub fn mix(plan: &Plan) -> io::Result<Report> {
     // Both ends are here.
     raise_descriptor_limit(plan.connections as u64 * 2 + 200)?;
     let (before, resident) = (descriptors()?, resident_bytes()?);
     let server = Server::start()?;
     let window = plan.connections + plan.connections / 8;
     let mut memory = Memory::new(Capacity::new(window, plan.connections));
-    let options = EpollOptions {
+    let options = BackendOptions {
+        choice: plan.backend,
         sockets: SocketOptions {
             spill_bytes: SPILL_BYTES,
             ..SocketOptions::default()
         },
-        ..EpollOptions::default()
+        ..BackendOptions::default()
     };
     let config = Config {
         max_total_connections: u32::try_from(plan.connections).map_err(io::Error::other)?,
@@ -302,8 +315,8 @@ pub fn mix_over_epoll(plan: &Plan) -> io::Result<Report> {
         ..Config::DEFAULT
     };
     let seeded = |why: &dyn fmt::Display| io::Error::other(format!("seed {}: {why}", plan.seed));
-    let epoll = Epoll::new(&options)?;
-    let mut driver = Driver::new(&mut memory, config, epoll).map_err(io::Error::other)?;
+    let backend = Backend::new(&options)?;
+    let mut driver = Driver::new(&mut memory, config, backend).map_err(io::Error::other)?;
     let mut mix = Mix::new(plan, &server, &mut driver, window, resident);
     let report = mix.run().map_err(|error| seeded(&error))?;
     // Idle connections go with it.

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use muxfer_core::{Config, Handle, Message};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
+use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Loop, Memory};
 
 use super::judge::{judge, judge_unfinished};
 use super::probe::{Probe, Signal, Signals};
@@ -108,7 +108,7 @@ impl Flight<'_> {
             self.driver.turn(Some(TURN))?;
             let pending = self.driver.multi().counts().pending;
             self.report.most_pending = self.report.most_pending.max(pending);
-            let spilled = self.driver.epoll().sockets.spilled_bytes();
+            let spilled = self.driver.platform().spilled_bytes();
             self.report.most_spilled = self.report.most_spilled.max(spilled);
             self.obey();
             while let Some(message) = self.driver.info_read() {
@@ -124,7 +124,7 @@ impl Flight<'_> {
         self.report.samples = memory.samples();
         self.report.load.1 = gauge::load()?;
         self.report.counts = self.driver.multi().counts();
-        self.report.spilled = self.driver.epoll().sockets.spilled_bytes();
+        self.report.spilled = self.driver.platform().spilled_bytes();
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use muxfer_core::Event;
 use muxfer_core::platform::Platform;
 use muxfer_core::time::Instant;
-use muxfer_linux::{Clock, Epoll, EpollOptions};
+use muxfer_linux::{Clock, Loop};
 
 use super::platform::Faulty;
 use super::trap::Trap;
@@ -146,36 +146,33 @@ impl Bench for SimBench {
     }
 }
 
-/// epoll, and the hostile server.
-pub struct EpollBench<'a> {
-    platform: Faulty<Epoll>,
+/// A platform of Linux, and the hostile server.
+pub struct SocketBench<'a, L> {
+    platform: Faulty<L>,
     server: &'a Server,
 }
 
-impl<'a> EpollBench<'a> {
-    /// A platform of its own for this server.
-    ///
-    /// # Errors
-    /// No descriptor is left.
-    pub fn new(server: &'a Server, trap: &Trap) -> io::Result<Self> {
-        let mut epoll = Epoll::new(&EpollOptions::default())?;
+impl<'a, L: Loop> SocketBench<'a, L> {
+    /// This platform with this server.
+    #[must_use]
+    pub fn new(mut platform: L, server: &'a Server, trap: &Trap) -> Self {
         let port = server.address(Gate::Open).port();
         // Nobody listens at the first: the whole of 127.0.0.0/8 is this host, the server just .1.
         let addresses = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST];
-        epoll
-            .resolver
+        platform
+            .names()
             .pin("localhost", port, addresses.map(IpAddr::V4));
-        Ok(Self {
-            platform: Faulty::new(epoll, trap.clone()),
+        Self {
+            platform: Faulty::new(platform, trap.clone()),
             server,
-        })
+        }
     }
 }
 
-impl Bench for EpollBench<'_> {
-    type Platform = Epoll;
+impl<L: Loop> Bench for SocketBench<'_, L> {
+    type Platform = L;
 
-    fn platform(&mut self) -> &mut Faulty<Epoll> {
+    fn platform(&mut self) -> &mut Faulty<L> {
         &mut self.platform
     }
 
@@ -193,11 +190,20 @@ impl Bench for EpollBench<'_> {
 
     fn events(&mut self, deadline: Option<Instant>) -> io::Result<Vec<Event>> {
         let at_most = Some(Duration::from_millis(50));
-        Ok(self.platform.inner.wait(deadline, at_most)?.collect())
+        let mut events = Vec::new();
+        let platform = &mut self.platform.inner;
+        platform.wait_for(deadline, at_most, |event| events.push(event))?;
+        Ok(events)
     }
 
     fn is_clean(&mut self) -> bool {
-        let sockets = &self.platform.inner.sockets;
-        sockets.spilled_bytes() == 0 && self.server.wait_until_idle(Duration::from_secs(5))
+        let platform = &mut self.platform.inner;
+        // Some platforms close only when they wait.
+        let mut told = false;
+        let waited = platform.wait_for(None, Some(Duration::ZERO), |_| told = true);
+        if waited.is_err() || told {
+            return false;
+        }
+        platform.spilled_bytes() == 0 && self.server.wait_until_idle(Duration::from_secs(5))
     }
 }

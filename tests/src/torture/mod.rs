@@ -12,7 +12,7 @@ mod platform;
 pub mod scenario;
 mod trap;
 
-pub use bench::{Bench, EpollBench, SimBench};
+pub use bench::{Bench, SimBench, SocketBench};
 pub use easy::Flaky;
 pub use platform::Faulty;
 pub use trap::{Kind, Trap};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use muxfer_linux::Choice;
 
 /// How many connections are open at once if nobody says otherwise.
 const CONNECTIONS: u32 = 100;
@@ -71,6 +72,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(0..=65_535))]
     pub(crate) max_per_host: u32,
+
+    /// How to wait for events: epoll, uring, or auto, which is io_uring where it works. MUXFER_BACKEND says it for all runs
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) backend: Choice,
 
     /// Accepted: transfers always run in parallel
     #[arg(short = 'Z', long)]

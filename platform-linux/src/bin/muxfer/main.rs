@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = args::parse();
+    console::log_if(args.verbose);
     match args.command {
         Some(args::Command::Demo) => demo::run(),
         None => ExitCode::from(session::run(&args)),

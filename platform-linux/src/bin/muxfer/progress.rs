@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
-use muxfer_linux::Driver;
+use muxfer_linux::{Backend, Driver};
 
 use crate::args::Args;
 use crate::console;
@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn update(&mut self, driver: &Driver<'_, Job>, report: &Report) {
+    pub(crate) fn update(&mut self, driver: &Driver<'_, Job, Backend>, report: &Report) {
         match self {
             Self::Silent => {}
             Self::Terminal {
@@ -112,7 +112,7 @@ impl Progress {
     }
 }
 
-fn totals(driver: &Driver<'_, Job>, report: &Report) -> String {
+fn totals(driver: &Driver<'_, Job, Backend>, report: &Report) -> String {
     let counts = driver.multi().counts();
     format!(
         "{} done, {} failed, {} active, {} waiting, {}, {:.0} s",
@@ -126,7 +126,7 @@ fn totals(driver: &Driver<'_, Job>, report: &Report) -> String {
 }
 
 /// The transfers that have moved most.
-fn most_active(driver: &Driver<'_, Job>) -> Vec<String> {
+fn most_active(driver: &Driver<'_, Job, Backend>) -> Vec<String> {
     let multi = driver.multi();
     let mut moved: Vec<(u64, _)> = multi
         .handles()

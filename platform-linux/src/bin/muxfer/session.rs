@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use muxfer_core::{Config, Error, Handle, Info, Message};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory, SocketOptions};
+use muxfer_linux::{Backend, BackendOptions, Capacity, Driver, Loop, Memory, SocketOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::Args;
@@ -25,7 +25,7 @@ const SPARE_DESCRIPTORS: u64 = 32;
 /// A run of the program.
 struct Session<'s, 'a> {
     args: &'a Args,
-    driver: Driver<'s, Job>,
+    driver: Driver<'s, Job, Backend>,
     source: Source,
     plan: Plan<'a>,
     /// One that found no place yet.
@@ -82,18 +82,19 @@ fn seed() -> u64 {
 impl<'s, 'a> Session<'s, 'a> {
     fn new(args: &'a Args, conns: u32, memory: &'s mut Memory<Job>) -> Result<Self, Failure> {
         let settings = Settings::new(args)?;
-        let options = EpollOptions {
+        let options = BackendOptions {
+            choice: args.backend,
             sockets: SocketOptions {
                 connections: conns as usize,
                 ..SocketOptions::default()
             },
-            ..EpollOptions::default()
+            ..BackendOptions::default()
         };
-        let mut epoll =
-            Epoll::new(&options).map_err(|error| Failure::usage(format!("epoll: {error}")))?;
+        let mut backend =
+            Backend::new(&options).map_err(|error| Failure::usage(error.to_string()))?;
         for pin in &args.resolve {
             let addresses = pin.addresses.iter().copied();
-            epoll.resolver.pin(&pin.host, pin.port, addresses);
+            backend.names().pin(&pin.host, pin.port, addresses);
         }
         let config = Config {
             max_total_connections: conns,
@@ -101,7 +102,7 @@ impl<'s, 'a> Session<'s, 'a> {
             seed: seed(),
             ..Config::DEFAULT
         };
-        let driver = Driver::new(memory, config, epoll)
+        let driver = Driver::new(memory, config, backend)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let waker = driver.waker();
         Ok(Self {

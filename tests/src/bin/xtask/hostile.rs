@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use muxfer_linux::Choice;
 use muxfer_tests::hostile::runner::{self, Plan};
 
 use crate::shell::Fault;
@@ -16,6 +17,9 @@ pub(crate) struct Options {
     /// Which mix
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Over which backend: epoll, uring, or auto
+    #[arg(long, default_value = "auto")]
+    backend: Choice,
     /// How many mixes, with seeds that follow each other
     #[arg(long, default_value_t = 1)]
     rounds: u64,
@@ -30,8 +34,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
             connections: options.connections,
             patience: Duration::from_secs(3),
             bound: Duration::from_secs(60 + options.connections as u64 / 100),
+            backend: options.backend,
         };
-        let report = runner::mix_over_epoll(&plan).map_err(|error| Fault(error.to_string()))?;
+        let report = runner::mix(&plan).map_err(|error| Fault(error.to_string()))?;
         println!("seed {seed}: {report}");
     }
     Ok(())

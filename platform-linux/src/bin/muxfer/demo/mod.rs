@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use muxfer_core::easy::{Flow, Options, Request, Status, Taken};
 use muxfer_core::{Config, Easy, Sizes};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
+use muxfer_linux::{Backend, BackendOptions, Capacity, Driver, Memory};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::console;
@@ -78,7 +78,8 @@ fn transfers() -> Result<bool, Box<dyn std::error::Error>> {
         max_total_connections: CONNECTIONS,
         ..Config::DEFAULT
     };
-    let mut driver = Driver::new(&mut memory, config, Epoll::new(&EpollOptions::default())?)?;
+    let backend = Backend::new(&BackendOptions::default())?;
+    let mut driver = Driver::new(&mut memory, config, backend)?;
     let (start, cpu) = (Instant::now(), cpu_time());
     for number in 0..TRANSFERS {
         let length = length_of(number);
@@ -111,6 +112,7 @@ fn transfers() -> Result<bool, Box<dyn std::error::Error>> {
             }
         }
     }
+    println!("backend                       {}", driver.platform().name());
     print(&tally, start.elapsed(), cpu_time().saturating_sub(cpu));
     Ok(tally.right == TRANSFERS)
 }

@@ -1,0 +1,136 @@
+//! Before a wait: operations are made to fit what is wanted of each connection.
+
+use muxfer_core::ConnId;
+use muxfer_core::net::{Interest, Ready};
+use rustix::event::PollFlags;
+
+use super::Uring;
+use super::flow::{End, Link, Receive};
+use super::tag::{Op, Tag};
+
+/// A connection that holds more than this is not received for until it has less: 512 KiB.
+const MOST_HELD: usize = 512 * 1024;
+
+impl Uring {
+    /// Sees to the connections that were told of bytes and have left some.
+    ///
+    /// Those that still want to read are told again, as level-triggered readiness would. The bytes
+    /// of the others make room for those of all.
+    pub(super) fn look_after_the_told(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        for &conn in &told {
+            if !self.has_news(conn) {
+                continue;
+            }
+            let Some(flow) = self.flow(conn) else {
+                continue;
+            };
+            let full = flow.pieces.bytes() > MOST_HELD;
+            if flow.want.contains(Interest::READ) {
+                self.report(conn, Ready::READ);
+                if full {
+                    self.list(conn);
+                }
+            } else {
+                self.spill(conn);
+            }
+        }
+        told.clear();
+        self.told = told;
+    }
+
+    /// Carries out what was noted down.
+    pub(super) fn carry_out(&mut self) {
+        let mut changed = std::mem::take(&mut self.changed);
+        for &index in &changed {
+            let Some(flow) = self.flows.get_mut(index as usize) else {
+                continue;
+            };
+            flow.listed = false;
+            if let Some(conn) = flow.conn {
+                self.arrange_reading(conn);
+                self.arrange_writing(conn);
+            }
+        }
+        // What was listed meanwhile is for the next time.
+        changed.clear();
+        changed.append(&mut self.changed);
+        self.changed = changed;
+    }
+
+    fn arrange_reading(&mut self, conn: ConnId) {
+        let Some(flow) = self.flow(conn) else { return };
+        if flow.link != Link::Up {
+            return;
+        }
+        let wants = flow.want.contains(Interest::READ);
+        if wants && self.has_news(conn) {
+            self.report(conn, Ready::READ);
+        }
+        let Some(flow) = self.flow(conn) else { return };
+        let may = wants && flow.end == End::Open && flow.pieces.bytes() <= MOST_HELD;
+        match flow.receive {
+            Receive::Idle if may && !flow.poll_in => self.arm(conn),
+            Receive::Armed if !may => {
+                flow.receive = Receive::Cancelling;
+                if let Some(tag) = Tag::new(conn, Op::Receive) {
+                    self.ring.cancel(tag);
+                }
+            }
+            Receive::Idle | Receive::Armed | Receive::Cancelling => {}
+        }
+    }
+
+    /// Starts to receive; without a free buffer, or without memory for what nobody would take,
+    /// waits for readiness instead.
+    fn arm(&mut self, conn: ConnId) {
+        let by_buffers = self.ring.free_buffers() > 0 && self.sockets.fits(MOST_HELD);
+        let op = if by_buffers { Op::Receive } else { Op::PollIn };
+        let (Some(tag), Some(fd)) = (Tag::new(conn, op), self.sockets.fd(conn)) else {
+            return;
+        };
+        if by_buffers {
+            self.ring.receive(fd, tag);
+        } else {
+            self.ring.poll(fd, tag, PollFlags::IN, false);
+        }
+        if let Some(flow) = self.flow(conn) {
+            if by_buffers {
+                flow.receive = Receive::Armed;
+            } else {
+                flow.poll_in = true;
+            }
+        }
+    }
+
+    fn arrange_writing(&mut self, conn: ConnId) {
+        let unsent = self.sockets.has_unsent(conn);
+        let Some(flow) = self.flow(conn) else { return };
+        // A send that is under way reports its end itself.
+        let wants = flow.want.contains(Interest::WRITE) && flow.sending.is_none();
+        if flow.link != Link::Up || flow.poll_out || !(wants || unsent) {
+            return;
+        }
+        flow.poll_out = true;
+        if let (Some(tag), Some(fd)) = (Tag::new(conn, Op::PollOut), self.sockets.fd(conn)) {
+            self.ring.poll(fd, tag, PollFlags::OUT, false);
+        }
+    }
+
+    /// Copies what a connection holds out of the shared buffers, if there is memory for it.
+    fn spill(&mut self, conn: ConnId) {
+        let Some(flow) = self.flows.get_mut(conn.index()) else {
+            return;
+        };
+        if !self.sockets.fits(flow.pieces.bytes()) {
+            return;
+        }
+        flow.lent = 0;
+        while !flow.pieces.is_empty() {
+            let bytes = self.pieces.front(&flow.pieces, &self.ring);
+            self.sockets.hold(conn, bytes);
+            let n = bytes.len();
+            self.pieces.consume(&mut flow.pieces, &mut self.ring, n);
+        }
+    }
+}
