@@ -40,7 +40,8 @@ impl Capacity {
     }
 }
 
-/// An owner of storage. Pages that are not used yet cost no memory.
+/// An owner of storage. Names and line blocks cost no resident memory before they are used; tables
+/// may, as making them can write to them.
 #[derive(Debug)]
 pub struct Memory<E> {
     transfers: Box<[Slot<Transfer<E>>]>,

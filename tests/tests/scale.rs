@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use muxfer_linux::Choice;
 use muxfer_tests::scale::load::Load;
 use muxfer_tests::scale::{compare, growth};
 
@@ -23,16 +24,24 @@ fn a_transfer_costs_the_same_among_a_hundred_thousand() -> io::Result<()> {
 
 #[test]
 fn two_thousand_connections_live_at_once() -> io::Result<()> {
-    let mut crowd = Command::new(scale());
-    let output = crowd.args(["crowd", "--connections=2000"]).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    for backend in ["epoll", "auto"] {
+        let mut crowd = Command::new(scale());
+        crowd.args(["crowd", "--connections=2000", "--backend", backend]);
+        let output = crowd.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{backend}: {said}");
+    }
     Ok(())
 }
 
 #[test]
 fn memory_grows_by_less_than_700_bytes_for_each_transfer() -> io::Result<()> {
-    let growth = growth::run(scale(), [100, 2000], 1)?;
+    let setup = growth::Setup {
+        transfers: 2000,
+        origins: 1,
+        backend: Choice::Epoll,
+    };
+    let growth = growth::run(scale(), &setup)?;
     println!("{growth}");
     assert_eq!(growth.faults(), [""; 0]);
     Ok(())

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use muxfer_core::easy::{Flow, Options, Request, Status, Taken};
 use muxfer_core::{Config, Easy};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory, SocketOptions};
+use muxfer_linux::{Backend, BackendOptions, Capacity, Choice, Driver, Memory, SocketOptions};
 
 use super::cost::resident_bytes;
 use super::server::{self, Server};
@@ -38,6 +38,9 @@ pub struct Setup {
     /// To how many origins at each address of the server, by turns
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub origins: u32,
+    /// Over which backend: epoll, uring, or auto
+    #[arg(long, default_value = "auto")]
+    pub backend: Choice,
     /// After so many seconds it fails
     #[arg(long, default_value_t = 120)]
     pub limit: u64,
@@ -52,10 +55,11 @@ impl Setup {
 
     /// The words of a command line that ask for it.
     #[must_use]
-    pub fn words(&self) -> [String; 3] {
+    pub fn words(&self) -> [String; 4] {
         [
             format!("--connections={}", self.conns),
             format!("--origins={}", self.origins),
+            format!("--backend={}", backend_word(self.backend)),
             format!("--limit={}", self.limit),
         ]
     }
@@ -66,6 +70,8 @@ impl Setup {
 pub struct Report {
     /// What was asked for.
     pub setup: Setup,
+    /// Which backend it was.
+    pub backend: &'static str,
     /// Connections that were open when all were.
     pub open: u32,
     /// Those that gave the right answer first.
@@ -86,6 +92,15 @@ pub struct Report {
     pub easy_bytes: usize,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// The word that asks for a backend.
+const fn backend_word(backend: Choice) -> &'static str {
+    match backend {
+        Choice::Auto => "auto",
+        Choice::Epoll => "epoll",
+        Choice::Uring => "uring",
+    }
 }
 
 /// One GET.
@@ -151,19 +166,21 @@ pub fn run(scale: &Path, setup: &Setup) -> io::Result<Report> {
         conns,
         ..Capacity::new(conns, conns)
     });
-    let options = EpollOptions {
+    let options = BackendOptions {
+        choice: setup.backend,
         sockets: SocketOptions {
             connections: conns,
             ..SocketOptions::default()
         },
-        ..EpollOptions::default()
+        ..BackendOptions::default()
     };
     let config = Config {
         idle: Duration::from_secs(setup.limit),
         ..Config::DEFAULT
     };
-    let driver = Driver::new(&mut memory, config, Epoll::new(&options)?)
-        .map_err(|error| io::Error::other(error.to_string()))?;
+    let backend = Backend::new(&options)?;
+    let name = backend.name();
+    let driver = Driver::new(&mut memory, config, backend).map_err(io::Error::other)?;
     let mut client = Client {
         setup: *setup,
         end: begun + Duration::from_secs(setup.limit),
@@ -181,6 +198,7 @@ pub fn run(scale: &Path, setup: &Setup) -> io::Result<Report> {
     let again = client.end_all()?;
     Ok(Report {
         setup: *setup,
+        backend: name,
         open,
         first,
         again,
@@ -197,7 +215,7 @@ pub fn run(scale: &Path, setup: &Setup) -> io::Result<Report> {
 struct Client<'s> {
     setup: Setup,
     end: Instant,
-    driver: Driver<'s, Ask>,
+    driver: Driver<'s, Ask, Backend>,
     server: Server,
     /// Responses whose head has come.
     heads: Rc<Cell<u32>>,
@@ -328,6 +346,7 @@ impl fmt::Display for Report {
             ("transfers in flight at once", self.in_flight),
             ("right at the end, kept connections", self.again),
         ];
+        writeln!(f, "{:<38} {:>12}", "backend", self.backend)?;
         for (what, count) in counts {
             writeln!(f, "{what:<38} {count:>12}")?;
         }

@@ -5,7 +5,26 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::crowd::{Report, Setup};
+use muxfer_linux::Choice;
+
+use super::crowd::{self, Report};
+
+/// Crowds that differ in the number of transfers in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
+pub struct Setup {
+    /// How many there are of many
+    #[arg(long, default_value_t = 10_000)]
+    pub transfers: u32,
+    /// To how many origins at each address of the server, by turns
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub origins: u32,
+    /// Over which backend: epoll, uring, or auto
+    #[arg(long, default_value = "auto")]
+    pub backend: Choice,
+}
+
+/// How many there are of few.
+const FEW: u32 = 100;
 
 /// The most bytes for each transfer in flight: engine, platform, and the user's value.
 pub const MOST_BYTES_EACH: f64 = 700.0;
@@ -23,21 +42,21 @@ pub struct Growth {
 ///
 /// # Errors
 /// One of them fails.
-pub fn run(scale: &Path, transfers: [u32; 2], origins: u32) -> io::Result<Growth> {
-    let [few, many] = transfers;
+pub fn run(scale: &Path, setup: &Setup) -> io::Result<Growth> {
     Ok(Growth {
-        transfers,
+        transfers: [FEW, setup.transfers],
         resident: [
-            resident(scale, few, origins)?,
-            resident(scale, many, origins)?,
+            resident(scale, setup, FEW)?,
+            resident(scale, setup, setup.transfers)?,
         ],
     })
 }
 
-fn resident(scale: &Path, conns: u32, origins: u32) -> io::Result<usize> {
-    let setup = Setup {
+fn resident(scale: &Path, setup: &Setup, conns: u32) -> io::Result<usize> {
+    let setup = crowd::Setup {
         conns,
-        origins,
+        origins: setup.origins,
+        backend: setup.backend,
         limit: 60,
     };
     let output = Command::new(scale)

@@ -40,14 +40,7 @@ enum Part {
     /// Hold very many connections at once to a server in another process
     Crowd(crowd::Setup),
     /// Compare the resident memory of 10,000 transfers in flight with that of 100
-    Growth {
-        /// How many, instead of 10,000
-        #[arg(long, default_value_t = 10_000)]
-        transfers: u32,
-        /// To how many origins at each address of the server, by turns
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-        origins: u32,
-    },
+    Growth(growth::Setup),
     /// The server of a crowd: it ends with its standard input
     Serve {
         /// At how many addresses
@@ -92,8 +85,8 @@ fn run(part: &Part) -> io::Result<Vec<String>> {
             let report = crowd::run(&scale, setup)?;
             shown(&report, report.faults())
         }
-        Part::Growth { transfers, origins } => {
-            let growth = growth::run(&scale, [100, *transfers], *origins)?;
+        Part::Growth(setup) => {
+            let growth = growth::run(&scale, setup)?;
             shown(&growth, growth.faults())
         }
         Part::Serve { addresses } => server::serve(*addresses).map(|()| Vec::new()),
