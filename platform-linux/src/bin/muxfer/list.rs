@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use muxfer_linux::Waker;
@@ -38,24 +40,57 @@ type Item = Result<String, Failure>;
 pub(crate) struct Source {
     urls: std::iter::Enumerate<std::vec::IntoIter<String>>,
     lines: Option<Receiver<Item>>,
+    listeners: Arc<Listeners>,
+}
+
+/// The loops that wait for lines.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    wakers: Mutex<Vec<Waker>>,
+    /// One of them has asked in vain since the last time that all were woken.
+    waiting: AtomicBool,
+}
+
+impl Listeners {
+    pub(crate) fn add(&self, waker: Waker) {
+        let wakers = self.wakers.lock();
+        wakers.unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+
+    /// Wakes them all.
+    pub(crate) fn wake(&self) {
+        let wakers = self.wakers.lock();
+        for waker in wakers.unwrap_or_else(PoisonError::into_inner).iter() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes them if one has asked in vain: a line for loops that have enough to do is no news.
+    fn wake_waiting(&self) {
+        if self.waiting.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
 }
 
 impl Source {
-    /// The waker is woken when there are lines after there were none.
+    /// The listeners are woken when there are lines after there were none.
     ///
     /// # Errors
     /// The list can't be opened.
     pub(crate) fn new(
         urls: Vec<String>,
         from: Option<&Path>,
-        waker: &Waker,
+        listeners: &Arc<Listeners>,
     ) -> Result<Self, Failure> {
         let lines = from.map(|path| {
-            read_in_background(path, waker.clone()).map_err(|error| Failure::reading(path, &error))
+            read_in_background(path, Arc::clone(listeners))
+                .map_err(|error| Failure::reading(path, &error))
         });
         Ok(Self {
             urls: urls.into_iter().enumerate(),
             lines: lines.transpose()?,
+            listeners: Arc::clone(listeners),
         })
     }
 
@@ -63,18 +98,28 @@ impl Source {
         if let Some((nth, url)) = self.urls.next() {
             return Next::Argument(nth, url);
         }
-        match self.lines.as_ref().map(Receiver::try_recv) {
+        match self.lines.as_ref().map(|lines| self.ask(lines)) {
             Some(Ok(Ok(line))) => Next::Line(line),
             Some(Ok(Err(failure))) => Next::Bad(failure),
             Some(Err(TryRecvError::Empty)) => Next::NotYet,
             Some(Err(TryRecvError::Disconnected)) | None => Next::End,
         }
     }
+
+    fn ask(&self, lines: &Receiver<Item>) -> Result<Item, TryRecvError> {
+        let mut line = lines.try_recv();
+        if line == Err(TryRecvError::Empty) {
+            self.listeners.waiting.store(true, Ordering::SeqCst);
+            // A line that came before the reader could see this.
+            line = lines.try_recv();
+        }
+        line
+    }
 }
 
 /// A thread reads, since a FIFO or a terminal makes its reader wait. Opening a FIFO waits, too,
 /// for its writer; so that is the thread's part as well.
-fn read_in_background(path: &Path, waker: Waker) -> io::Result<Receiver<Item>> {
+fn read_in_background(path: &Path, listeners: Arc<Listeners>) -> io::Result<Receiver<Item>> {
     let (sender, lines) = sync_channel(READ_AHEAD);
     let path = path.to_path_buf();
     let waits = !is_dash(&path) && !std::fs::metadata(&path)?.is_file();
@@ -87,24 +132,27 @@ fn read_in_background(path: &Path, waker: Waker) -> io::Result<Receiver<Item>> {
         .spawn(move || {
             let unreadable = |error: io::Error| Failure::reading(&path, &error);
             let end = match file {
-                Some(file) => read(BufReader::new(file), &sender, &waker),
-                None if waits => {
-                    File::open(&path).and_then(|file| read(BufReader::new(file), &sender, &waker))
-                }
-                None => read(BufReader::new(io::stdin()), &sender, &waker),
+                Some(file) => read(BufReader::new(file), &sender, &listeners),
+                None if waits => File::open(&path)
+                    .and_then(|file| read(BufReader::new(file), &sender, &listeners)),
+                None => read(BufReader::new(io::stdin()), &sender, &listeners),
             };
             if let Err(error) = end {
                 // If nobody listens any more, nobody waits for it.
                 let _ = sender.send(Err(unreadable(error)));
             }
             drop(sender);
-            waker.wake();
+            listeners.wake();
         })?;
     Ok(lines)
 }
 
 /// Sends line after line until the end, or until nobody listens.
-fn read(mut input: impl BufRead, sender: &SyncSender<Item>, waker: &Waker) -> io::Result<()> {
+fn read(
+    mut input: impl BufRead,
+    sender: &SyncSender<Item>,
+    listeners: &Listeners,
+) -> io::Result<()> {
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
@@ -121,7 +169,7 @@ fn read(mut input: impl BufRead, sender: &SyncSender<Item>, waker: &Waker) -> io
         if sender.send(item).is_err() {
             break;
         }
-        waker.wake();
+        listeners.wake_waiting();
     }
     Ok(())
 }
@@ -145,14 +193,11 @@ fn item(line: &[u8], number: u64) -> Option<Item> {
 
 #[cfg(test)]
 mod tests {
-    use muxfer_linux::{Epoll, EpollOptions};
-
     use super::*;
 
     fn items(text: &[u8]) -> Vec<Result<String, u8>> {
-        let epoll = Epoll::new(&EpollOptions::default()).unwrap();
         let (sender, lines) = sync_channel(READ_AHEAD);
-        read(text, &sender, &epoll.waker()).unwrap();
+        read(text, &sender, &Listeners::default()).unwrap();
         drop(sender);
         lines
             .iter()
