@@ -76,14 +76,16 @@ fn limits(threads: u32, conns: u32, per_host: u32) -> Vec<Limits> {
     (0..threads)
         .map(|nth| {
             let conns = share(conns, nth);
-            // More transfers than connections, so that one is ready when a connection becomes free,
-            // and those to other hosts go on where a host is at its limit. A thread must not hoard
-            // what another could begin now.
-            let hoard = threads == 1 || per_host > 0;
-            let transfers = conns as usize * if hoard { 2 } else { 1 };
+            // Alone it takes more transfers than it has connections, so that one is ready when a
+            // connection becomes free. Among others it must not hoard what another could begin.
+            let transfers = if threads == 1 {
+                conns as usize * 2 + 16
+            } else {
+                conns as usize
+            };
             Limits {
                 nth: nth as usize,
-                transfers: transfers + if hoard { 16 } else { 0 },
+                transfers,
                 conns,
                 per_host: share(per_host, nth),
             }
