@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use muxfer_tests::scale::load::{self, Load};
-use muxfer_tests::scale::{compare, count, crowd, growth, server};
+use muxfer_tests::scale::{compare, count, crowd, growth, server, threads};
 
 /// Very many transfers: what each costs
 #[derive(Parser)]
@@ -41,6 +41,8 @@ enum Part {
     Crowd(crowd::Setup),
     /// Compare the resident memory of 10,000 transfers in flight with that of 100
     Growth(growth::Setup),
+    /// Compare the program in several threads with one, on a list of small files from nginx
+    Threads(threads::Setup),
     /// The server of a crowd: it ends with its standard input
     Serve {
         /// At how many addresses
@@ -89,6 +91,7 @@ fn run(part: &Part) -> io::Result<Vec<String>> {
             let growth = growth::run(&scale, setup)?;
             shown(&growth, growth.faults())
         }
+        Part::Threads(setup) => shown(&threads::run(setup)?, Vec::new()),
         Part::Serve { addresses } => server::serve(*addresses).map(|()| Vec::new()),
         Part::Count(load) => {
             let counted = count::run(&scale, [load.divided(100), *load])?;
