@@ -15,6 +15,8 @@ use muxfer_core::{ConnId, Event};
 const PATIENCE: usize = 200;
 /// More than any system takes before its peer reads.
 const LARGE: usize = 24 * 1024 * 1024;
+/// More than a platform should hold for one connection.
+const BURST: usize = 2_000_000;
 
 /// A platform, and the far ends of its connections.
 pub trait Lab {
@@ -407,6 +409,52 @@ pub fn the_end_of_the_stream_is_sticky(lab: &mut impl Lab) {
     assert_eq!(bench.remote_receive(10), b"still here");
     assert_eq!(bench.look(conn, 1), Ok(Vec::new()));
     bench.close(conn);
+}
+
+/// Who takes a bounded number of bytes in each turn, and then lets others have theirs, gets all:
+/// what has come meanwhile, and what comes when all of that is taken.
+pub fn a_reader_with_a_budget_gets_all(lab: &mut impl Lab) {
+    let bench = &mut Bench::new(lab);
+    let conn = bench.open(0, 1);
+    let bytes = pattern(BURST);
+    bench.watch(conn, Interest::READ);
+    for budget in [
+        BURST / 30,
+        BURST / 7,
+        BURST / 4,
+        BURST * 2 / 5,
+        BURST * 3 / 4,
+    ] {
+        bench.lab.remote_send(&bytes);
+        let mut got = Vec::new();
+        while got.len() < BURST {
+            let before = got.len();
+            read_some(bench, conn, budget, &mut got);
+            if got.len() - before == budget {
+                bench.lab.settle();
+            } else if got.len() < BURST {
+                bench.wait_for(conn, Ready::READ);
+            }
+        }
+        assert!(got == bytes, "{budget} in a turn: the bytes were changed");
+    }
+    bench.close(conn);
+}
+
+/// Takes what is there, at most so many bytes.
+fn read_some<L: Lab>(bench: &mut Bench<'_, L>, conn: ConnId, budget: usize, got: &mut Vec<u8>) {
+    let mut left = budget;
+    while left > 0 {
+        match bench.look(conn, left) {
+            Ok(lent) => {
+                bench.platform().consume(conn, lent.len());
+                left -= lent.len();
+                got.extend(lent);
+            }
+            Err(Stall::WouldBlock) => return,
+            Err(Stall::Failed(error)) => panic!("{conn} failed: {error}"),
+        }
+    }
 }
 
 /// What was sent before the end comes before the end.

@@ -271,6 +271,7 @@ on_each_platform! {
     law_6_committed_bytes_are_not_lost
     the_end_of_the_stream_is_sticky
     data_comes_before_the_end
+    a_reader_with_a_budget_gets_all
     a_reset_is_reported
     a_stale_event_never_names_a_successor
     interest_none_silences

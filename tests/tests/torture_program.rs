@@ -57,6 +57,19 @@ const LOOP: &[Case] = &[
     case("epoll_pwait", &["EINVAL"], 2),
 ];
 
+/// What only io_uring needs.
+const RING: &[Case] = &[
+    case("io_uring_setup", &["EPERM", "ENOSYS", "EMFILE"], 2),
+    case("io_uring_register", &["EINVAL", "ENOMEM"], 2),
+    case("io_uring_enter", &["EINVAL", "EBADF"], 2),
+];
+
+/// Not `EMFILE`: once is no harm, as descriptors that only wait to be closed are closed then.
+const RING_SOCKETS: &[Case] = &[
+    case("socket", &["ENOBUFS", "EACCES"], 7),
+    case("setsockopt", &["ENOBUFS"], 7),
+];
+
 const SOCKETS: &[Case] = &[
     case("socket", &["EMFILE", "ENOBUFS", "EACCES"], 7),
     case("setsockopt", &["ENOBUFS"], 7),
@@ -108,8 +121,8 @@ impl Bench {
     }
 
     /// Five downloads over two connections.
-    fn downloads(&self) -> Command {
-        let mut command = self.command();
+    fn downloads(&self, backend: &str) -> Command {
+        let mut command = self.command(backend);
         command.args(["-L", "--max-connections", "2"]);
         for ((name, entry, _), number) in FILES.iter().zip(FIRST..) {
             command
@@ -125,7 +138,7 @@ impl Bench {
         let mut body = vec![0; UPLOAD.1];
         pattern::fill(UPLOAD.0, 0, &mut body);
         fs::write(self.path("up"), body)?;
-        let mut command = self.command();
+        let mut command = self.command("epoll");
         command
             .arg("-T")
             .arg(self.path("up"))
@@ -133,10 +146,11 @@ impl Bench {
         Ok(command)
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, backend: &str) -> Command {
         let mut command = Command::new(&self.program);
         // Errors, and nothing but errors.
-        command.arg("-sS").current_dir(self.folder.path());
+        command.args(["-sS", "--backend", backend]);
+        command.current_dir(self.folder.path());
         command
     }
 
@@ -151,6 +165,7 @@ impl Bench {
                     call: case.call,
                     error,
                     nth,
+                    on: false,
                     file: file.as_deref(),
                 };
                 let (ran, what) = self.once(command, &injection);
@@ -217,27 +232,98 @@ fn assert_prefix(path: &Path, number: u64, length: usize, what: &str) -> bool {
     bytes.len() == length
 }
 
-fn downloads(cases: &[Case]) -> io::Result<()> {
+fn downloads(backend: &str, cases: &[Case]) -> io::Result<()> {
     let bench = Bench::new()?;
     for case in cases {
-        bench.torture(&mut bench.downloads(), case);
+        bench.torture(&mut bench.downloads(backend), case);
+    }
+    Ok(())
+}
+
+/// Each call of io_uring fails from the nth on, for each n.
+fn without_io_uring(backend: &str, check: impl Fn(&Ran, &Case, &str)) -> io::Result<()> {
+    let bench = Bench::new()?;
+    for case in RING {
+        for error in case.errors {
+            for nth in 1.. {
+                let injection = Injection {
+                    call: case.call,
+                    error,
+                    nth,
+                    on: true,
+                    file: None,
+                };
+                let (ran, what) = bench.once(&mut bench.downloads(backend), &injection);
+                if !ran.injected {
+                    assert!(nth > 1, "{} is never called", case.call);
+                    break;
+                }
+                check(&ran, case, &what);
+            }
+        }
     }
     Ok(())
 }
 
 #[test]
+fn where_io_uring_does_not_work_epoll_does() -> io::Result<()> {
+    without_io_uring("auto", |ran, case, what| {
+        if ran.code == Some(0) {
+            assert_eq!(ran.stderr, "", "{what}");
+        } else {
+            // It worked when it was tested.
+            assert_says(ran, case.code, what);
+            assert_eq!(case.call, "io_uring_enter", "{what}");
+        }
+    })
+}
+
+#[test]
+fn where_io_uring_is_asked_for_and_does_not_work_the_program_says_so() -> io::Result<()> {
+    without_io_uring("uring", |ran, case, what| {
+        // The last calls come when all is done.
+        let first = what.contains(" number 1 ");
+        if first || ran.code != Some(0) {
+            assert_says(ran, case.code, what);
+        }
+    })
+}
+
+#[test]
+fn the_reason_for_epoll_is_told_once() -> io::Result<()> {
+    let bench = Bench::new()?;
+    let injection = Injection {
+        call: "io_uring_setup",
+        error: "EPERM",
+        nth: 1,
+        on: true,
+        file: None,
+    };
+    let (ran, what) = bench.once(bench.downloads("auto").arg("-v"), &injection);
+    let told = "epoll is used instead of io_uring: set-up: Operation not permitted";
+    assert_eq!(ran.code, Some(0), "{what}");
+    assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_call_on_a_socket_of_io_uring_that_fails_fails_one_transfer_at_most() -> io::Result<()> {
+    downloads("uring", RING_SOCKETS)
+}
+
+#[test]
 fn without_a_loop_the_program_says_so_and_ends() -> io::Result<()> {
-    downloads(LOOP)
+    downloads("epoll", LOOP)
 }
 
 #[test]
 fn a_call_on_a_socket_that_fails_fails_one_transfer_at_most() -> io::Result<()> {
-    downloads(SOCKETS)
+    downloads("epoll", SOCKETS)
 }
 
 #[test]
 fn a_file_that_can_not_be_written_is_a_failure() -> io::Result<()> {
-    downloads(WRITES)
+    downloads("epoll", WRITES)
 }
 
 #[test]
@@ -254,21 +340,23 @@ fn interrupted_calls_do_no_harm() -> io::Result<()> {
     let bench = Bench::new()?;
     let file = bench.path("a");
     let calls = [
-        ("epoll_pwait", None),
-        ("sendto", None),
-        ("recvfrom", None),
-        ("openat", Some(file.as_path())),
-        ("write", Some(file.as_path())),
+        ("epoll", "epoll_pwait", None),
+        ("epoll", "sendto", None),
+        ("epoll", "recvfrom", None),
+        ("epoll", "openat", Some(file.as_path())),
+        ("epoll", "write", Some(file.as_path())),
+        ("uring", "io_uring_enter", None),
     ];
-    for (call, file) in calls {
+    for (backend, call, file) in calls {
         for nth in 1..MOST_CALLS {
             let injection = Injection {
                 call,
                 error: "EINTR",
                 nth,
+                on: false,
                 file,
             };
-            let (ran, what) = bench.once(&mut bench.downloads(), &injection);
+            let (ran, what) = bench.once(&mut bench.downloads(backend), &injection);
             assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{what}");
             if !ran.injected {
                 assert!(nth > 1, "{call} is never called");

@@ -12,31 +12,37 @@ use super::tag::{Op, Tag};
 const MOST_HELD: usize = 512 * 1024;
 
 impl Uring {
-    /// Sees to the connections that were told of bytes and have left some.
+    /// Sees to the connections that were told of bytes.
     ///
-    /// Those that still want to read are told again, as level-triggered readiness would. The bytes
-    /// of the others make room for those of all.
+    /// Those that have left some and still want to read are told again, as level-triggered
+    /// readiness would; the bytes of the others make room for those of all. Those that held too
+    /// much may be received for again.
     pub(super) fn look_after_the_told(&mut self) {
         let mut told = std::mem::take(&mut self.told);
         for &conn in &told {
-            if !self.has_news(conn) {
-                continue;
-            }
+            let news = self.has_news(conn);
             let Some(flow) = self.flow(conn) else {
                 continue;
             };
             let full = flow.pieces.bytes() > MOST_HELD;
-            if flow.want.contains(Interest::READ) {
-                self.report(conn, Ready::READ);
-                if full {
-                    self.list(conn);
-                }
-            } else {
-                self.spill(conn);
+            if full || flow.receive == Receive::Idle {
+                self.list(conn);
+            }
+            if news {
+                self.tell_again(conn);
             }
         }
         told.clear();
         self.told = told;
+    }
+
+    fn tell_again(&mut self, conn: ConnId) {
+        let Some(flow) = self.flow(conn) else { return };
+        if flow.want.contains(Interest::READ) {
+            self.report(conn, Ready::READ);
+        } else {
+            self.spill(conn);
+        }
     }
 
     /// Carries out what was noted down.
@@ -115,6 +121,22 @@ impl Uring {
         if let (Some(tag), Some(fd)) = (Tag::new(conn, Op::PollOut), self.sockets.fd(conn)) {
             self.ring.poll(fd, tag, PollFlags::OUT, false);
         }
+    }
+
+    /// Will each connection be heard of that is waited for? What has come already must have been
+    /// told, and for what has not there must be an operation.
+    pub(super) fn is_awake(&self) -> bool {
+        self.flows.iter().all(|flow| {
+            let Some(conn) = flow.conn.filter(|_| flow.link == Link::Up) else {
+                return true;
+            };
+            let receives = flow.poll_in || flow.receive != Receive::Idle || flow.end_told;
+            let reads = receives && !flow.has_news() && !self.sockets.holds(conn);
+            let sends = flow.poll_out || flow.sending.is_some();
+            (reads || !flow.want.contains(Interest::READ))
+                && (sends || !flow.want.contains(Interest::WRITE))
+                && (sends || !self.sockets.has_unsent(conn))
+        })
     }
 
     /// Copies what a connection holds out of the shared buffers, if there is memory for it.

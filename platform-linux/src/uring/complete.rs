@@ -10,7 +10,7 @@ use crate::error::io_error;
 
 use super::Uring;
 use super::flow::{End, Link, Receive};
-use super::kernel::Done;
+use super::shapes::Done;
 use super::tag::Op;
 
 impl Uring {

@@ -3,8 +3,8 @@
 use muxfer_core::ConnId;
 use muxfer_core::net::{Interest, IoError, Ready};
 
-use super::kernel::Span;
 use super::pieces::Queue;
+use super::shapes::Span;
 
 /// Is it connected?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

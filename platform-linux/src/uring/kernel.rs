@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::net::{SendFlags, SocketAddrAny};
 
+use super::shapes::{Done, Patience, Setup, Span};
 use super::tag::{Op, Tag};
 
 /// The only group of provided buffers.
@@ -36,32 +37,6 @@ const TRIES: usize = 1000;
 const LAST_WAITS: usize = 200;
 const LAST_WAIT: Duration = Duration::from_millis(10);
 
-/// Sizes of a ring.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Setup {
-    /// Places for operations that wait for the next submission.
-    pub(super) submissions: u32,
-    /// Places for completions that were not looked at yet.
-    pub(super) completions: u32,
-    /// Memory for receiving, and in how many buffers it is provided.
-    pub(super) receive_bytes: usize,
-    pub(super) buffers: u16,
-    /// Memory for sending.
-    pub(super) send_bytes: usize,
-    /// Use buffers piece by piece if the kernel can.
-    pub(super) incremental: bool,
-}
-
-/// How long [`Ring::enter`] waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// At most so long; `None` is for ever.
-    pub(super) at_most: Option<Duration>,
-    /// For so many completions, during `gather`; after that one is enough.
-    pub(super) completions: u32,
-    pub(super) gather: Duration,
-}
-
 /// A piece of what was received: bytes of a provided buffer that the kernel has filled. It can't
 /// be copied: the buffer goes back to the kernel when all of its pieces have been released.
 #[derive(Debug)]
@@ -75,31 +50,6 @@ impl Piece {
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
-}
-
-/// Bytes of the send memory that the kernel was told to send.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    at: u32,
-    len: u32,
-}
-
-impl Span {
-    pub(super) fn len(self) -> usize {
-        self.len as usize
-    }
-}
-
-/// What the kernel says of an operation.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) tag: Tag,
-    /// A count, or a mask of a poll.
-    pub(super) result: Result<u32, Errno>,
-    /// What was received.
-    pub(super) piece: Option<Piece>,
-    /// More completions of this operation follow.
-    pub(super) more: bool,
 }
 
 /// Memory of its own pages, which Rust knows only by its address: no reference to it exists but

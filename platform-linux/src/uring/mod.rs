@@ -7,6 +7,7 @@ mod kernel;
 mod options;
 mod pieces;
 mod probe;
+mod shapes;
 mod tag;
 mod transport;
 
@@ -29,8 +30,9 @@ use crate::sockets::Sockets;
 use crate::waker::Waker;
 
 use flow::Flow;
-use kernel::{Patience, Ring};
+use kernel::Ring;
 use pieces::Pieces;
+use shapes::Patience;
 use tag::Tag;
 
 pub use options::{Coalesce, UringOptions};
@@ -228,6 +230,7 @@ impl Loop for Uring {
         self.look_after_the_told();
         self.carry_out();
         let patience = self.patience(deadline, at_most);
+        debug_assert!(patience.is_none() || self.is_awake(), "an event is lost");
         self.ring.enter(patience)?;
         self.reap();
         if self.resolver.has_answers() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::resolver::NameOptions;
 use crate::sockets::SocketOptions;
 
-use super::kernel::Setup;
+use super::shapes::Setup;
 
 /// How [`Uring`](super::Uring) behaves.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use muxfer_core::ConnId;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::kernel::{Done, Patience, Ring, Setup};
+use super::kernel::Ring;
+use super::shapes::{Done, Patience, Setup};
 use super::tag::{Op, Tag};
 
 /// How long the test may take for each of its steps.

@@ -33,6 +33,8 @@ pub struct Injection<'a> {
     pub error: &'a str,
     /// Which of those calls, from 1.
     pub nth: u32,
+    /// Do all that come after it fail, too?
+    pub on: bool,
     /// Only calls that have to do with this file count. The program is loaded by the same calls.
     pub file: Option<&'a Path>,
 }
@@ -66,15 +68,17 @@ fn run_for(
         call,
         error,
         nth,
+        on,
         file,
     } = injection;
+    let on = if *on { "+" } else { "" };
     let mut command = Command::new(strace().ok_or_else(|| io::Error::other(MISSING))?);
     command
         // -I2: it can be ended, and ends the program then.
         .args(["-f", "-qq", "-I2", "-e", "signal=none", "-o"])
         .arg(log)
         .args(["-e", &format!("trace={call}")])
-        .args(["-e", &format!("inject={call}:error={error}:when={nth}")]);
+        .args(["-e", &format!("inject={call}:error={error}:when={nth}{on}")]);
     if let Some(file) = file {
         command.arg("-P").arg(file);
     }
@@ -125,6 +129,7 @@ mod tests {
         call: "unlinkat",
         error: "EIO",
         nth: 1,
+        on: false,
         file: None,
     };
 

@@ -1,0 +1,59 @@
+//! What goes into the ring and comes out of it, as plain values.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::kernel::Piece;
+use super::tag::Tag;
+
+/// Sizes of a ring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    /// Places for operations that wait for the next submission.
+    pub(super) submissions: u32,
+    /// Places for completions that were not looked at yet.
+    pub(super) completions: u32,
+    /// Memory for receiving, and in how many buffers it is provided.
+    pub(super) receive_bytes: usize,
+    pub(super) buffers: u16,
+    /// Memory for sending.
+    pub(super) send_bytes: usize,
+    /// Use buffers piece by piece if the kernel can.
+    pub(super) incremental: bool,
+}
+
+/// How long [`Ring::enter`] waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// At most so long; `None` is for ever.
+    pub(super) at_most: Option<Duration>,
+    /// For so many completions, during `gather`; after that one is enough.
+    pub(super) completions: u32,
+    pub(super) gather: Duration,
+}
+
+/// Bytes of the send memory that the kernel was told to send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) at: u32,
+    pub(super) len: u32,
+}
+
+impl Span {
+    pub(super) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+/// What the kernel says of an operation.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) tag: Tag,
+    /// A count, or a mask of a poll.
+    pub(super) result: Result<u32, Errno>,
+    /// What was received.
+    pub(super) piece: Option<Piece>,
+    /// More completions of this operation follow.
+    pub(super) more: bool,
+}
