@@ -31,6 +31,7 @@ impl Uring {
             if news {
                 self.tell_again(conn);
             }
+            self.watch_end(conn);
         }
         told.clear();
         self.told = told;
@@ -64,6 +65,21 @@ impl Uring {
         self.changed = changed;
     }
 
+    /// Watches for the end of the stream of a connection that goes on after it was told of bytes.
+    ///
+    /// A receive that goes on can miss the end: where the kernel says "try again" for a reason of its
+    /// own, as it does for a signal at an urgent byte, nothing wakes the operation again (6.18).
+    fn watch_end(&mut self, conn: ConnId) {
+        let Some(flow) = self.flow(conn) else { return };
+        if flow.receive != Receive::Armed || flow.poll_end {
+            return;
+        }
+        flow.poll_end = true;
+        if let (Some(tag), Some(fd)) = (Tag::new(conn, Op::PollEnd), self.sockets.fd(conn)) {
+            self.ring.poll(fd, tag, PollFlags::RDHUP, false);
+        }
+    }
+
     fn arrange_reading(&mut self, conn: ConnId) {
         let Some(flow) = self.flow(conn) else { return };
         if flow.link != Link::Up {
@@ -75,9 +91,11 @@ impl Uring {
         }
         let Some(flow) = self.flow(conn) else { return };
         let may = wants && flow.end == End::Open && flow.pieces.bytes() <= MOST_HELD;
+        // Beside the watch for the end a receive that has not told it may have missed it.
+        let missed = std::mem::take(&mut flow.hung_up) && flow.end == End::Open;
         match flow.receive {
             Receive::Idle if may && !flow.poll_in => self.arm(conn),
-            Receive::Armed if !may => {
+            Receive::Armed if !may || missed => {
                 flow.receive = Receive::Cancelling;
                 if let Some(tag) = Tag::new(conn, Op::Receive) {
                     self.ring.cancel(tag);

@@ -38,8 +38,12 @@ impl Uring {
             (Op::Connect, Some(conn)) => self.connected(conn, done.result),
             (Op::PollIn, Some(conn)) => self.readable(conn, done.result),
             (Op::PollOut, Some(conn)) => self.writable(conn, done.result),
+            (Op::PollEnd, Some(conn)) => self.hung_up(conn),
             // Of a connection that was closed: only its bytes must go back.
-            (Op::Receive | Op::Send | Op::Connect | Op::PollIn | Op::PollOut, None) => {
+            (
+                Op::Receive | Op::Send | Op::Connect | Op::PollIn | Op::PollOut | Op::PollEnd,
+                None,
+            ) => {
                 if let Some(piece) = done.piece {
                     let len = piece.len();
                     self.ring.consume(piece, len);
@@ -129,6 +133,13 @@ impl Uring {
         }
         self.report(conn, Ready::READ | failure(result));
         self.list(conn);
+    }
+
+    fn hung_up(&mut self, conn: ConnId) {
+        if let Some(flow) = self.flow(conn) {
+            flow.hung_up = true;
+            self.list(conn);
+        }
     }
 
     fn writable(&mut self, conn: ConnId, result: Result<u32, Errno>) {

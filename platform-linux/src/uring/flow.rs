@@ -51,6 +51,9 @@ pub(super) struct Flow {
     /// Is a poll under way?
     pub(super) poll_in: bool,
     pub(super) poll_out: bool,
+    pub(super) poll_end: bool,
+    /// The stream has ended, or will have when what is in the system is read.
+    pub(super) hung_up: bool,
     /// Is it in the list of those that need something of the ring?
     pub(super) listed: bool,
     pub(super) end: End,
@@ -74,6 +77,8 @@ impl Flow {
         receive: Receive::Idle,
         poll_in: false,
         poll_out: false,
+        poll_end: false,
+        hung_up: false,
         listed: false,
         end: End::Open,
         end_told: false,

@@ -2,7 +2,7 @@
 
 use muxfer_core::ConnId;
 
-/// An operation of a connection, or of the loop itself. Three bits.
+/// An operation of a connection, or of the loop itself. Four bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Receive,
@@ -10,6 +10,8 @@ pub(super) enum Op {
     Connect,
     PollIn,
     PollOut,
+    /// The watch for the end of the stream, beside a receive.
+    PollEnd,
     /// The loop's own watch on look-ups.
     Names,
     /// The loop's own watch on wake-ups.
@@ -18,12 +20,13 @@ pub(super) enum Op {
     Ignored,
 }
 
-const OPS: [Op; 8] = [
+const OPS: [Op; 9] = [
     Op::Receive,
     Op::Send,
     Op::Connect,
     Op::PollIn,
     Op::PollOut,
+    Op::PollEnd,
     Op::Names,
     Op::Waker,
     Op::Ignored,
@@ -31,7 +34,7 @@ const OPS: [Op; 8] = [
 
 /// How many of the lower 32 bits name the operation; the rest of them is the index of the
 /// connection's id, the upper 32 bits are its generation.
-const OP_BITS: u32 = 3;
+const OP_BITS: u32 = 4;
 /// Indices above this can't be tagged.
 const MOST_INDEX: u64 = (1 << (32 - OP_BITS)) - 1;
 const LOWER: u64 = 0xffff_ffff;
@@ -46,7 +49,7 @@ impl Tag {
     pub(super) const NAMES: Self = Self(Op::Names as u64);
     pub(super) const WAKER: Self = Self(Op::Waker as u64);
 
-    /// `None` for an index of 2²⁹ or more.
+    /// `None` for an index of 2²⁸ or more.
     pub(super) fn new(conn: ConnId, op: Op) -> Option<Self> {
         let (generation, index) = (conn.to_u64() & !LOWER, conn.to_u64() & LOWER);
         (index <= MOST_INDEX).then_some(Self(generation | (index << OP_BITS) | op as u64))
@@ -57,7 +60,8 @@ impl Tag {
     }
 
     pub(super) fn op(self) -> Op {
-        OPS[(self.0 & 7) as usize]
+        let op = self.0 & ((1 << OP_BITS) - 1);
+        OPS.get(op as usize).copied().unwrap_or(Op::Ignored)
     }
 
     pub(super) const fn to_u64(self) -> u64 {

@@ -72,7 +72,7 @@ impl Transport for Uring {
     /// Two system calls: `socket`, `setsockopt` (`TCP_NODELAY`); the connect goes with the next
     /// wait.
     ///
-    /// An id whose place is taken answers `IoError::Other(EEXIST)`, one with an index of 2²⁹ or more
+    /// An id whose place is taken answers `IoError::Other(EEXIST)`, one with an index of 2²⁸ or more
     /// `IoError::NoBuffers`.
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
         let tag = Tag::new(conn, Op::Connect).ok_or(IoError::NoBuffers)?;
@@ -199,6 +199,7 @@ impl Transport for Uring {
             (flow.receive != Receive::Idle, Op::Receive),
             (flow.poll_in, Op::PollIn),
             (flow.poll_out, Op::PollOut),
+            (flow.poll_end, Op::PollEnd),
             (flow.link == Link::Connecting, Op::Connect),
         ];
         for (_, op) in under_way.into_iter().filter(|(is, _)| *is) {
