@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use muxfer_linux::Choice;
 use muxfer_tests::scale::load::Load;
@@ -44,5 +45,26 @@ fn memory_grows_by_less_than_700_bytes_for_each_transfer() -> io::Result<()> {
     let growth = growth::run(scale(), &setup)?;
     println!("{growth}");
     assert_eq!(growth.faults(), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn the_server_ends_with_its_client() -> io::Result<()> {
+    let mut server = Command::new(scale())
+        .args(["serve", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // All that is left of a client that is killed: the end of what it could have written.
+    drop(server.stdin.take());
+    let start = Instant::now();
+    while server.try_wait()?.is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            server.kill()?;
+            panic!("it runs on");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(server.wait()?.success());
     Ok(())
 }
