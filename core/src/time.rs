@@ -41,7 +41,8 @@ impl Add<Duration> for Instant {
 
     /// Saturates: a limit of centuries is a limit that never comes.
     fn add(self, later: Duration) -> Self {
-        let micros = u64::try_from(later.as_micros()).unwrap_or(u64::MAX);
+        let micros = later.as_secs().saturating_mul(1_000_000);
+        let micros = micros.saturating_add(later.subsec_micros().into());
         Self(self.0.saturating_add(micros))
     }
 }

@@ -18,10 +18,18 @@ impl Folder {
     /// # Errors
     /// What the system says.
     pub fn new(purpose: &str) -> io::Result<Self> {
+        Self::new_below(&std::env::temp_dir(), purpose)
+    }
+
+    /// The same below a folder of one's choice.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new_below(parent: &Path, purpose: &str) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("muxfer-{purpose}-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         fs::create_dir(&path)?;
         Ok(Self(path))
     }

@@ -8,6 +8,7 @@ pub mod files;
 pub mod fuzz;
 pub mod hostile;
 pub mod identity;
+pub mod instructions;
 pub mod laws;
 pub mod mutants;
 pub mod nginx;

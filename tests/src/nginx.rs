@@ -33,31 +33,58 @@ pub struct Nginx {
     folder: Folder,
 }
 
+/// What an nginx is to be beyond a server of files.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Where its folder is made.
+    pub below: &'a Path,
+    /// How many connections it can hold.
+    pub connections: u32,
+    /// Lines of its configuration for all of HTTP.
+    pub http: &'a str,
+    /// Lines of its configuration for its one server.
+    pub server: &'a str,
+}
+
 impl Nginx {
+    /// Starts one that serves the files of its [`Nginx::site`], in the system's folder for
+    /// temporary files.
+    ///
+    /// # Errors
+    /// As [`Nginx::start_with`].
+    pub fn start() -> io::Result<Self> {
+        Self::start_with(&Settings {
+            below: &std::env::temp_dir(),
+            connections: 8192,
+            http: "keepalive_requests 100000;\n",
+            server: "",
+        })
+    }
+
     /// Starts it on a port that was free a moment ago; if another program takes it in between, on
     /// another. (nginx could inherit a bound socket, but a single process crashes over it.)
     ///
     /// # Errors
     /// There is no nginx ([`MISSING`]), or it does not answer: then the message holds its log.
-    pub fn start() -> io::Result<Self> {
+    pub fn start_with(settings: &Settings<'_>) -> io::Result<Self> {
         const TRIES: u32 = 5;
         let program = program().ok_or_else(|| io::Error::other(MISSING))?;
-        let mut outcome = Self::start_once(&program);
+        let mut outcome = Self::start_once(&program, settings);
         for _ in 1..TRIES {
             if outcome.is_ok() {
                 break;
             }
-            outcome = Self::start_once(&program);
+            outcome = Self::start_once(&program, settings);
         }
         outcome
     }
 
-    fn start_once(program: &Path) -> io::Result<Self> {
-        let folder = Folder::new("nginx")?;
+    fn start_once(program: &Path, settings: &Settings<'_>) -> io::Result<Self> {
+        let folder = Folder::new_below(settings.below, "nginx")?;
         fs::create_dir(folder.path().join("site"))?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let config = folder.path().join("nginx.conf");
-        fs::write(&config, configuration(folder.path(), address))?;
+        fs::write(&config, configuration(folder.path(), address, settings))?;
         let child = Command::new(program)
             .arg("-p")
             .arg(folder.path())
@@ -146,17 +173,23 @@ impl Drop for Nginx {
 }
 
 /// Everything that nginx writes goes below `folder`.
-fn configuration(folder: &Path, address: SocketAddr) -> String {
+fn configuration(folder: &Path, address: SocketAddr, settings: &Settings<'_>) -> String {
     let folder = folder.display();
+    let Settings {
+        connections,
+        http,
+        server,
+        ..
+    } = settings;
     format!(
         "daemon off;\n\
          master_process off;\n\
          pid {folder}/nginx.pid;\n\
          error_log {folder}/error.log notice;\n\
-         events {{ worker_connections 8192; }}\n\
+         events {{ worker_connections {connections}; }}\n\
          http {{\n\
            access_log off;\n\
-           keepalive_requests 100000;\n\
+           {http}\
            sendfile on;\n\
            client_body_temp_path {folder}/body;\n\
            proxy_temp_path {folder}/proxy;\n\
@@ -167,6 +200,7 @@ fn configuration(folder: &Path, address: SocketAddr) -> String {
              listen {address} backlog=4096;\n\
              root {folder}/site;\n\
              add_header X-Folder {folder} always;\n\
+             {server}\
            }}\n\
          }}\n"
     )

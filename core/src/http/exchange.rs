@@ -112,10 +112,11 @@ impl Exchange {
         self.sender.head_sent()
     }
 
-    /// May the connection serve another request? Both sides must have come to their end.
+    /// May the connection serve another request? Both sides must have come to their
+    /// end, and neither have asked to close it.
     #[must_use]
     pub const fn persistent(&self) -> bool {
-        self.receiver.persistent() && self.sender.is_complete()
+        self.receiver.persistent() && self.sender.is_complete() && !self.sender.asks_close()
     }
 
     /// Sends nothing more: the peer has given its answer (CONTRACT R98).

@@ -52,6 +52,12 @@ impl Coding {
 /// Adds one `Content-Length` field to what the others said. The same number may come again, also
 /// as a list (RFC 9110 §8.6); anything else is refused.
 pub(super) fn add_length(known: Option<u64>, value: &[u8]) -> Result<Option<u64>, ResponseError> {
+    // The common case is one number.
+    if known.is_none()
+        && let Some(length) = decimal(value).filter(|length| *length <= i64::MAX as u64)
+    {
+        return Ok(Some(length));
+    }
     let mut known = known;
     for part in value.split(|byte| *byte == b',') {
         let length = decimal(part.trim_ascii()).ok_or(ResponseError::ContentLength)?;

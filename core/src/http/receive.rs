@@ -4,7 +4,7 @@ use crate::Error;
 use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
-use crate::wire::{Chunk, Status, check_line, find_line, list, parse_field};
+use crate::wire::{Chunk, Line, Status, check_line, is_name, list, next_line, parse_field_line};
 
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
 
@@ -235,8 +235,21 @@ impl Receiver {
                     });
                 }
                 Stage::Body => self.body(rest, limits, sink)?,
+                Stage::StatusLine | Stage::Fields | Stage::Trailers if self.block.is_none() => {
+                    let used = self.whole_lines(rest, lines.block_bytes(), limits, sink)?;
+                    consumed += used;
+                    if !self.in_lines() {
+                        continue;
+                    }
+                    let rest = rest.get(used..).unwrap_or(&[]);
+                    if rest.is_empty() {
+                        let progress = Progress::NeedMore;
+                        return Ok(Received { consumed, progress });
+                    }
+                    self.cut_line(rest, lines, limits, sink)?
+                }
                 Stage::StatusLine | Stage::Fields | Stage::Trailers => {
-                    self.line(rest, lines, limits, sink)?
+                    self.cut_line(rest, lines, limits, sink)?
                 }
             };
             consumed += step.consumed;
@@ -265,27 +278,47 @@ impl Receiver {
         }
     }
 
-    /// Uses up one line. `Progress::Complete` here means that there was one.
-    fn line<S: Sink>(
+    const fn in_lines(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::StatusLine | Stage::Fields | Stage::Trailers
+        )
+    }
+
+    /// Uses up all lines that lie whole in the lent slice, which is the common case. Answers how
+    /// many bytes that were.
+    fn whole_lines<S: Sink>(
+        &mut self,
+        input: &[u8],
+        longest: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<usize, Error> {
+        let mut used = 0;
+        while self.in_lines()
+            && let Some(line) = next_line(input.get(used..).unwrap_or(&[]))
+        {
+            if line.length > longest {
+                return Err(Limit::Line.into());
+            }
+            self.whole_line(&line, limits, sink)?;
+            used += line.length;
+        }
+        Ok(used)
+    }
+
+    /// Uses up a piece of a line that begins or ends in another slice. `Progress::Complete` here
+    /// means that it is whole now.
+    #[cold]
+    fn cut_line<S: Sink>(
         &mut self,
         input: &[u8],
         lines: &mut Lines<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<Received, Error> {
-        let found = find_line(input);
-        let consumed = found.map_or(input.len(), |(_, consumed)| consumed);
-        if let (Some((line, _)), None) = (found, &self.block) {
-            // The common case: the line lies whole in the lent slice.
-            if consumed > lines.block_bytes() {
-                return Err(Limit::Line.into());
-            }
-            self.whole_line(line, consumed, limits, sink)?;
-            return Ok(Received {
-                consumed,
-                progress: Progress::Complete,
-            });
-        }
+        let found = next_line(input);
+        let consumed = found.map_or(input.len(), |line| line.length);
         if input.is_empty() {
             return Ok(Received {
                 consumed: 0,
@@ -311,8 +344,8 @@ impl Receiver {
             });
         }
         let whole = lines.bytes(&block);
-        let (line, length) = find_line(whole).unwrap_or((whole, whole.len()));
-        let result = self.whole_line(line, length, limits, sink);
+        let line = next_line(whole).ok_or(Error::Internal);
+        let result = line.and_then(|line| self.whole_line(&line, limits, sink));
         lines.release(block);
         result?;
         Ok(Received {
@@ -321,35 +354,38 @@ impl Receiver {
         })
     }
 
+    /// Folded into its callers: it is the inner loop of reading a head.
+    #[inline(always)]
     fn whole_line<S: Sink>(
         &mut self,
-        line: &[u8],
-        length: usize,
+        line: &Line<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let total = u32::try_from(length)
+        let total = u32::try_from(line.length)
             .ok()
             .and_then(|n| self.head_bytes.checked_add(n));
         self.head_bytes = total
             .filter(|n| *n <= limits.head_bytes)
             .ok_or(Limit::HeadBytes)?;
-        check_line(line)?;
+        if !line.is_clean {
+            check_line(line.bytes)?;
+        }
         match self.stage {
-            Stage::StatusLine => self.status_line(line, sink),
-            Stage::Fields if line.is_empty() => self.head_end(limits, sink),
+            Stage::StatusLine => self.status_line(line.bytes, sink),
+            Stage::Fields if line.bytes.is_empty() => self.head_end(limits, sink),
             Stage::Fields => self.field(line, limits, sink),
             // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
             // (RFC 9112 §7.1), and strict readers see the end of the message elsewhere.
-            Stage::Trailers if length < line.len() + CR_LF.len() => {
+            Stage::Trailers if line.length < line.bytes.len() + CR_LF.len() => {
                 Err(ResponseError::ChunkEnd.into())
             }
-            Stage::Trailers if line.is_empty() => {
+            Stage::Trailers if line.bytes.is_empty() => {
                 self.stage = Stage::Complete;
                 Ok(())
             }
             Stage::Trailers => {
-                let (name, value) = parse_field(line)?;
+                let (name, value) = parse_field_line(line)?;
                 self.count_field(limits)?;
                 sink.on_trailer(name, value)
             }
@@ -380,16 +416,22 @@ impl Receiver {
         sink.on_status(&status)
     }
 
-    fn field<S: Sink>(&mut self, line: &[u8], limits: &Limits, sink: &mut S) -> Result<(), Error> {
-        let (name, value) = parse_field(line)?;
+    #[inline(always)]
+    fn field<S: Sink>(
+        &mut self,
+        line: &Line<'_>,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<(), Error> {
+        let (name, value) = parse_field_line(line)?;
         self.count_field(limits)?;
-        if name.eq_ignore_ascii_case("content-length") {
+        if is_name(name, "content-length") {
             let known = self.has_length.then_some(self.length);
             self.length = add_length(known, value)?.unwrap_or(0);
             self.has_length = true;
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             self.coding = self.coding.add(value)?;
-        } else if name.eq_ignore_ascii_case("connection") {
+        } else if is_name(name, "connection") {
             for option in list(value) {
                 // `close` wins over anything else that is said (RFC 9112 §9.3).
                 if option.eq_ignore_ascii_case(b"close") {

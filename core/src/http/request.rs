@@ -2,7 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::wire::{Render, Url, is_field_value, is_range_spec, is_token, list};
+use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
 
 /// The most fields that a request may have.
 pub(crate) const MAX_FIELDS: usize = 256;
@@ -72,20 +72,13 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Does the user ask with a field that the connection is closed afterwards (RFC 9112 §9.6)?
-    #[must_use]
-    pub fn asks_close(&self) -> bool {
-        self.fields()
-            .filter(|field| Kind::of(field.name) == Kind::Connection)
-            .flat_map(|field| list(field.value.as_bytes()))
-            .any(|option| option.eq_ignore_ascii_case(b"close"))
-    }
-
-    /// Writes the head, with the empty line behind it. The text is the same each time.
-    pub fn render(&self, render: &mut Render<'_>) {
+    /// Writes the head, with the empty line behind it. The text is the same each time. Answers
+    /// whether it asks that the connection is closed afterwards (RFC 9112 §9.6).
+    pub fn render(&self, render: &mut Render<'_>) -> bool {
+        let own = self.own();
         self.render_line(render);
-        self.render_host(render);
-        self.render_auth(render);
+        self.render_host(render, &own);
+        self.render_auth(render, &own);
         for field in self.fields() {
             if self.is_sent(Kind::of(field.name)) {
                 put_field(render, field.name, field.value.as_bytes());
@@ -96,20 +89,34 @@ impl<'a> Outgoing<'a> {
         if self.expect && self.body() != Body::None {
             put_field(render, "Expect", b"100-continue");
         }
-        if self.close && !self.has(Kind::Connection) {
+        if self.close && !own.connection {
             put_field(render, "Connection", b"close");
         }
         render.put(b"\r\n");
+        self.close || (own.connection && asks_close(&self.request))
     }
 
-    /// The user's fields. The bound holds even if their list never ends.
     fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        let fields = self.request.fields;
-        (0..MAX_FIELDS).map_while(|nth| fields.field(nth))
+        fields(&self.request)
     }
 
-    fn has(&self, kind: Kind) -> bool {
-        self.fields().any(|field| Kind::of(field.name) == kind)
+    /// Looks at the user's fields for those that stand for one of the engine.
+    fn own(&self) -> Own<'a> {
+        let mut own = Own::default();
+        for field in self.fields() {
+            match Kind::of(field.name) {
+                Kind::Host if own.host.is_none() => own.host = Some(field.value),
+                Kind::Authorization => own.authorization = true,
+                Kind::Connection => own.connection = true,
+                Kind::Host
+                | Kind::Content
+                | Kind::Range
+                | Kind::Reserved
+                | Kind::Secret
+                | Kind::Other => {}
+            }
+        }
+        own
     }
 
     /// Is a field of the user sent in its place? `Host` has a place of its own.
@@ -153,13 +160,10 @@ impl<'a> Outgoing<'a> {
     }
 
     /// RFC 9112 §3.2. The user's own stands for the first origin only.
-    fn render_host(&self, render: &mut Render<'_>) {
-        let own = self
-            .fields()
-            .find(|field| !self.foreign && Kind::of(field.name) == Kind::Host);
-        match own {
-            Some(field) => put_field(render, "Host", field.value.as_bytes()),
-            None => {
+    fn render_host(&self, render: &mut Render<'_>, own: &Own<'_>) {
+        match own.host {
+            Some(host) if !self.foreign => put_field(render, "Host", host.as_bytes()),
+            Some(_) | None => {
                 render.put(b"Host: ");
                 self.url.render_host(render);
                 render.put(b"\r\n");
@@ -167,8 +171,8 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    fn render_auth(&self, render: &mut Render<'_>) {
-        if self.foreign || self.has(Kind::Authorization) {
+    fn render_auth(&self, render: &mut Render<'_>, own: &Own<'_>) {
+        if self.foreign || own.authorization {
             return;
         }
         match self.request.auth {
@@ -222,6 +226,29 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// Does the user ask for it with a field?
+fn asks_close(request: &Request<'_>) -> bool {
+    fields(request)
+        .filter(|field| Kind::of(field.name) == Kind::Connection)
+        .flat_map(|field| list(field.value.as_bytes()))
+        .any(|option| option.eq_ignore_ascii_case(b"close"))
+}
+
+/// The user's fields. The bound holds even if their list never ends.
+fn fields<'a>(request: &Request<'a>) -> impl Iterator<Item = Field<'a>> + use<'a> {
+    let fields = request.fields;
+    (0..MAX_FIELDS).map_while(|nth| fields.field(nth))
+}
+
+/// Fields of the user that stand for one of the engine.
+#[derive(Default)]
+struct Own<'a> {
+    /// The first `Host`.
+    host: Option<&'a str>,
+    authorization: bool,
+    connection: bool,
+}
+
 /// What a field of the user is to the engine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -245,20 +272,21 @@ enum Kind {
 
 impl Kind {
     fn of(name: &str) -> Self {
-        const NAMES: [(&str, Kind); 11] = [
-            ("Authorization", Kind::Authorization),
-            ("Connection", Kind::Connection),
-            ("Content-Length", Kind::Reserved),
-            ("Cookie", Kind::Secret),
-            ("Cookie2", Kind::Secret),
-            ("Expect", Kind::Reserved),
-            ("Host", Kind::Host),
-            ("If-Range", Kind::Range),
-            ("Proxy-Authorization", Kind::Secret),
-            ("Range", Kind::Range),
-            ("Transfer-Encoding", Kind::Reserved),
-        ];
-        let known = NAMES
+        // Most names have a length that none of these has.
+        let names: &[(&str, Self)] = match name.len() {
+            4 => &[("Host", Self::Host)],
+            5 => &[("Range", Self::Range)],
+            6 => &[("Cookie", Self::Secret), ("Expect", Self::Reserved)],
+            7 => &[("Cookie2", Self::Secret)],
+            8 => &[("If-Range", Self::Range)],
+            10 if is_name(name, "connection") => return Self::Connection,
+            13 => &[("Authorization", Self::Authorization)],
+            14 => &[("Content-Length", Self::Reserved)],
+            17 => &[("Transfer-Encoding", Self::Reserved)],
+            19 => &[("Proxy-Authorization", Self::Secret)],
+            _ => &[],
+        };
+        let known = names
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         match known {
@@ -270,8 +298,8 @@ impl Kind {
 }
 
 fn begins_with_content(name: &str) -> bool {
-    let start = name.as_bytes().first_chunk::<8>();
-    start.is_some_and(|start| start.eq_ignore_ascii_case(b"Content-"))
+    name.get(..8)
+        .is_some_and(|start| is_name(start, "content-"))
 }
 
 /// CONNECT is refused, too: its target is no path, and its answer has no body.
@@ -716,7 +744,7 @@ mod tests {
             ..Request::get("http://a/")
         };
         assert_eq!(refused(request), Some(RequestError::TooManyFields));
-        assert!(!outgoing(request).asks_close());
+        assert!(!asks_close(&request));
     }
 
     #[test]
@@ -755,7 +783,12 @@ mod tests {
                     ..Request::get("http://a/")
                 })
             };
-            assert_eq!(asking.asks_close(), expected, "{name}: {value}");
+            assert_eq!(asks_close(&asking.request), expected, "{name}: {value}");
+            let only_asking = Outgoing {
+                close: false,
+                ..asking
+            };
+            assert_eq!(only_asking.render(&mut Render::new(&mut [], 0)), expected);
             let ours = head(&asking).matches("Connection: close\r\n").count();
             assert_eq!(ours, usize::from(name == "X" || value == "close"));
         }

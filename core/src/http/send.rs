@@ -88,6 +88,8 @@ pub(super) struct Sender {
     /// Stop after the head until told to go on.
     awaits: bool,
     stopped: bool,
+    /// The head asks that the connection is closed afterwards.
+    closes: bool,
 }
 
 impl Sender {
@@ -103,6 +105,7 @@ impl Sender {
             stage: Stage::Head,
             awaits,
             stopped: false,
+            closes: false,
         }
     }
 
@@ -130,6 +133,10 @@ impl Sender {
         self.stopped
     }
 
+    pub(super) const fn asks_close(&self) -> bool {
+        self.closes
+    }
+
     pub(super) const fn stop(&mut self) {
         self.stopped = true;
     }
@@ -147,7 +154,7 @@ impl Sender {
     pub(super) fn head(&mut self, outgoing: &Outgoing<'_>, out: &mut [u8]) -> Result<Sent, Error> {
         let skip = self.head_sent as usize;
         let mut render = Render::new(out, skip);
-        outgoing.render(&mut render);
+        self.closes = outgoing.render(&mut render);
         let (written, total) = (render.written(), render.total());
         // A request that changes while it is sent would be garbled.
         let sent = skip + written;

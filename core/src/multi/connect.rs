@@ -381,7 +381,7 @@ impl<E: Easy> Multi<'_, E> {
             transfer.times.connected = transfer.elapsed(cx.now);
         }
         self.assign(handle, id, false);
-        self.drive(cx, handle);
+        self.drive(cx, handle, None);
         self.promote(cx);
     }
 }

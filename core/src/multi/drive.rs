@@ -8,6 +8,7 @@ use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
 use crate::time::Timer;
 use crate::transfer::{Flag, Meter, Queue, State, Transfer, Way};
+use crate::wire::Parts;
 
 use super::response::Response;
 use super::start::outgoing;
@@ -63,8 +64,14 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
 }
 
 impl<E: Easy> Multi<'_, E> {
-    /// Sends and receives what can be sent and received now.
-    pub(super) fn drive<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle) {
+    /// Sends and receives what can be sent and received now. `known`: the parts of the URL, if it
+    /// was parsed in this step.
+    pub(super) fn drive<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+        known: Option<&Parts>,
+    ) {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
@@ -85,7 +92,7 @@ impl<E: Easy> Multi<'_, E> {
         let sending = transfer.exchange.is_sending() || transfer.flags.has(Flag::Unflushed);
         let heard = ready.intersects(Ready::READ | Ready::ERROR) || (!ready.is_none() && !sending);
         let mut send_error = None;
-        match self.send(cx, handle, id, &options) {
+        match self.send(cx, handle, id, &options, known) {
             Step::Broken(error) => send_error = Some(error),
             Step::Failed(error) => return self.complete(cx, handle, Err(error)),
             Step::Waits | Step::Complete { .. } => {}
@@ -111,6 +118,7 @@ impl<E: Easy> Multi<'_, E> {
         handle: Handle,
         id: ConnId,
         options: &Options,
+        known: Option<&Parts>,
     ) -> Step {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return Step::Waits;
@@ -134,7 +142,8 @@ impl<E: Easy> Multi<'_, E> {
                 Err(Stall::WouldBlock) => break,
                 Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
             };
-            let written = match fill_room(transfer, options, room, allowed.min(budget)) {
+            let most = allowed.min(budget);
+            let written = match fill_room(transfer, options, room, most, known) {
                 Ok(written) => written,
                 Err(error) => return Step::Failed(error),
             };
@@ -361,6 +370,7 @@ fn fill_room<E: Easy>(
     options: &Options,
     room: &mut [u8],
     body_at_most: usize,
+    known: Option<&Parts>,
 ) -> Result<usize, Error> {
     let mut written = 0;
     while transfer.exchange.is_sending() && !transfer.exchange.is_awaiting() {
@@ -373,7 +383,7 @@ fn fill_room<E: Easy>(
             break;
         }
         let sent = if in_head {
-            send_head(transfer, options, rest)?
+            send_head(transfer, options, rest, known)?
         } else {
             let limit = rest.len().min(body_at_most);
             send_body(transfer, rest.get_mut(..limit).unwrap_or(&mut []))?
@@ -394,13 +404,10 @@ fn send_head<E: Easy>(
     transfer: &mut Transfer<E>,
     options: &Options,
     room: &mut [u8],
+    known: Option<&Parts>,
 ) -> Result<Sent, Error> {
-    // The exchange is moved out for a moment: the request borrows the transfer.
-    let idle = Exchange::new(false, false);
-    let mut exchange = core::mem::replace(&mut transfer.exchange, idle);
-    let sent = outgoing(transfer, options).and_then(|head| exchange.send_head(&head, room));
-    transfer.exchange = exchange;
-    let sent = sent?;
+    let head = outgoing(&transfer.easy, transfer.flags, options, known)?;
+    let sent = transfer.exchange.send_head(&head, room)?;
     let bytes = room.get(..sent.written).unwrap_or(&[]);
     transfer.easy.on_trace(Trace::RequestHead(bytes));
     Ok(sent)

@@ -48,11 +48,7 @@ impl<E: Easy> Multi<'_, E> {
             return true;
         }
         let (start, now) = (transfer.started, cx.now);
-        if transfer
-            .timers
-            .earliest(start)
-            .is_none_or(|(at, _)| at > now)
-        {
+        if transfer.timers.first(start).is_none_or(|at| at > now) {
             return false;
         }
         for timer in [Timer::Total, Timer::Connect] {

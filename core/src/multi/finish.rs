@@ -7,7 +7,6 @@ use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
 use crate::transfer::{Flag, Outcome, Queue, State, StateKind, Transfer};
 
-use super::start::outgoing;
 use super::{Cx, Multi};
 
 /// How often a request is sent again because idle connections turn out to be dead (CONTRACT R88).
@@ -52,11 +51,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return false;
         };
-        let options = transfer.easy.options();
-        let closes = options.forbid_reuse
-            || outgoing(transfer, &options).is_ok_and(|request| request.asks_close());
         !tainted
-            && !closes
             && transfer.exchange.persistent()
             && !transfer.flags.has(Flag::Unflushed)
             && self.conns.get(conn).is_some_and(|conn| {

@@ -158,14 +158,14 @@ impl<E: Easy> Multi<'_, E> {
         };
         match transfer.state.kind() {
             StateKind::Init => {
-                self.start(cx, handle);
+                let parts = self.start(cx, handle);
                 // Over an idle connection the request goes at once (CONTRACT R30).
-                self.drive(cx, handle);
+                self.drive(cx, handle, parts.as_ref());
             }
             StateKind::Resolving => self.resolve(cx, handle),
             StateKind::Connecting => self.race(cx, handle),
             StateKind::Sending | StateKind::Awaiting | StateKind::Receiving => {
-                self.drive(cx, handle);
+                self.drive(cx, handle, None);
             }
             StateKind::Pending | StateKind::Done | StateKind::Reported => {}
         }

@@ -37,7 +37,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return;
         };
-        let earliest = transfer.timers.earliest(transfer.started).map(|(at, _)| at);
+        let earliest = transfer.timers.first(transfer.started);
         let interest = transfer.conn().map(|conn| (conn, wanted(transfer)));
         self.deadlines.set(handle.raw_index(), earliest);
         if let Some((conn, want)) = interest {

@@ -10,43 +10,51 @@ use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
 use crate::store::{Handle, OriginId};
 use crate::time::{Instant, Timer};
-use crate::transfer::{Flag, Queue, Transfer};
-use crate::wire::Url;
+use crate::transfer::{Flag, Flags, Queue, Transfer};
+use crate::wire::{Parts, Url};
 
 use super::{Cx, Multi};
 
 /// The request of the present hop, with what earlier hops have changed of it.
 pub(super) fn outgoing<'a, E: Easy>(
-    transfer: &'a Transfer<E>,
+    easy: &'a E,
+    flags: Flags,
     options: &Options,
+    known: Option<&Parts>,
 ) -> Result<Outgoing<'a>, Error> {
-    let request = transfer.easy.request();
+    let request = easy.request();
+    let url = known.and_then(|parts| Url::from_parts(request.url, parts));
     Ok(Outgoing {
         request,
-        url: Url::parse(request.url)?,
-        foreign: transfer.flags.has(Flag::Foreign),
-        rewritten: transfer.flags.has(Flag::Rewritten),
-        expect: transfer.flags.has(Flag::Expects),
+        url: url.map_or_else(|| Url::parse(request.url), Ok)?,
+        foreign: flags.has(Flag::Foreign),
+        rewritten: flags.has(Flag::Rewritten),
+        expect: flags.has(Flag::Expects),
         close: options.forbid_reuse,
     })
 }
 
 impl<E: Easy> Multi<'_, E> {
-    /// Checks the request, finds its origin and asks for a connection.
-    pub(super) fn start<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle) {
-        let Some(transfer) = self.transfers.get_mut(handle) else {
-            return;
-        };
+    /// Checks the request, finds its origin and asks for a connection. Answers with the places of
+    /// the URL's parts, for who sends the request in the same step.
+    pub(super) fn start<P: Platform>(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        handle: Handle,
+    ) -> Option<Parts> {
+        let transfer = self.transfers.get_mut(handle)?;
         let options = transfer.easy.options();
         begin(transfer, &options, cx.now);
         match self.place(cx, handle, &options) {
-            Ok(origin) => {
+            Ok((origin, parts)) => {
                 self.join(handle, origin);
                 self.acquire(cx, handle, false);
+                return Some(parts);
             }
             Err(Ok(())) => self.wait_for_place(handle),
             Err(Err(error)) => self.complete(cx, handle, Err(error)),
         }
+        None
     }
 
     /// The origin of a request. `Err(Ok(()))`: there is no place for it now.
@@ -55,9 +63,9 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         options: &Options,
-    ) -> Result<OriginId, Result<(), Error>> {
+    ) -> Result<(OriginId, Parts), Result<(), Error>> {
         let transfer = self.transfers.get(handle).ok_or(Err(Error::Internal))?;
-        let outgoing = outgoing(transfer, options).map_err(Err)?;
+        let outgoing = outgoing(&transfer.easy, transfer.flags, options, None).map_err(Err)?;
         outgoing.check().map_err(Err)?;
         if !cx.platform.supports(outgoing.url.scheme) {
             return Err(Err(Error::UnsupportedScheme));
@@ -70,11 +78,12 @@ impl<E: Easy> Multi<'_, E> {
             port: outgoing.url.port,
             settings: outgoing.request.settings,
         };
+        let parts = outgoing.url.parts(outgoing.request.url);
         if let Some(known) = self.origins.find(&key) {
-            return Ok(known);
+            return Ok((known, parts));
         }
         match self.origins.insert(&key) {
-            Ok(new) => Ok(new),
+            Ok(new) => Ok((new, parts)),
             Err(FindError::NameTooLong) => Err(too_long),
             Err(FindError::Full) => {
                 self.forget_unused(cx).ok_or(Ok(()))?;

@@ -111,6 +111,17 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Does the key agree in all but the host, whose name lies elsewhere?
+    fn is_keyed(&self, key: &OriginKey<'_>) -> bool {
+        let OriginKey {
+            scheme,
+            host: _,
+            port,
+            settings,
+        } = *key;
+        self.scheme == scheme && self.port == port && self.settings == settings
+    }
+
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }

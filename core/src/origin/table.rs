@@ -75,12 +75,18 @@ impl<'s> Origins<'s> {
     }
 
     fn name(&self, id: OriginId, len: u16) -> &str {
+        core::str::from_utf8(self.name_bytes(id, len)).unwrap_or("")
+    }
+
+    fn name_bytes(&self, id: OriginId, len: u16) -> &[u8] {
         let start = id.index() * self.name_bytes;
-        let bytes = self
-            .names
-            .get(start..start + usize::from(len))
-            .unwrap_or(&[]);
-        core::str::from_utf8(bytes).unwrap_or("")
+        let bytes = self.names.get(start..start + usize::from(len));
+        bytes.unwrap_or(&[])
+    }
+
+    fn has_name(&self, id: OriginId, host: &str) -> bool {
+        let len = self.slots.get(id).map_or(0, |origin| origin.host_len);
+        self.name_bytes(id, len) == host.as_bytes()
     }
 
     /// Peers choose names by redirects, so the hash is keyed: nobody can fill one bucket.
@@ -93,10 +99,9 @@ impl<'s> Origins<'s> {
         } = *key;
         let mut hasher = SipHasher13::new_with_keys(self.seed, !self.seed);
         hasher.write(host.as_bytes());
-        hasher.write_u8(0xff);
-        hasher.write_u8(scheme as u8);
-        hasher.write_u16(port);
-        hasher.write_u32(settings);
+        // The first byte stands in no name, so it ends the host.
+        let rest = u64::from(settings) << 32 | u64::from(port) << 16 | (scheme as u64) << 8 | 0xff;
+        hasher.write_u64(rest.to_le());
         let hash = hasher.finish();
         u32::try_from(hash >> 32).unwrap_or(0)
     }
@@ -111,7 +116,7 @@ impl<'s> Origins<'s> {
         while let Some(index) = next.checked_sub(1) {
             let id = self.slots.id_at(index)?;
             let origin = self.slots.get(id)?;
-            if origin.hash == hash && self.key(id).as_ref() == Some(key) {
+            if origin.hash == hash && origin.is_keyed(key) && self.has_name(id, key.host) {
                 return Some(id);
             }
             next = origin.chain;

@@ -96,6 +96,9 @@ impl Meter {
         receive: Option<NonZeroU32>,
         send: Option<NonZeroU32>,
     ) {
+        if receive.is_none() && send.is_none() {
+            return;
+        }
         let millis = now.since(start).as_millis() % (1 << 32);
         let stamp = u32::try_from(millis).unwrap_or(0);
         let elapsed = u64::from(stamp.wrapping_sub(self.stamp));

@@ -6,6 +6,8 @@ use crate::time::{Instant, Timer};
 
 /// How far an offset reaches before the base moves: half of what fits, 24 days.
 const REACH_MS: u64 = 1 << 31;
+/// Microseconds of a millisecond.
+const MICROS: u64 = 1000;
 
 /// At most one deadline of each name, in whole milliseconds after the transfer's start. Deadlines
 /// are rounded up, never down (CONTRACT R42). One that is more than 24 days off is kept as that and
@@ -24,20 +26,20 @@ impl Timers {
         reaches: 0,
     };
 
-    fn base(&self, start: Instant) -> Instant {
-        start + Duration::from_millis(u64::from(self.reaches) * REACH_MS)
+    /// In µs, as [`Instant`] counts them.
+    const fn base(&self, start: Instant) -> u64 {
+        let reaches = self.reaches as u64 * (REACH_MS * MICROS);
+        start.as_micros().saturating_add(reaches)
     }
 
     /// Sets or replaces a deadline.
     pub(crate) fn set(&mut self, start: Instant, now: Instant, timer: Timer, after: Duration) {
-        while now.since(self.base(start)).as_millis() >= u128::from(REACH_MS) {
+        while now.as_micros().saturating_sub(self.base(start)) >= REACH_MS * MICROS {
             self.move_base();
         }
         let after = after.min(Duration::from_millis(REACH_MS - 2));
-        let offset = (now + after)
-            .since(self.base(start))
-            .as_micros()
-            .div_ceil(1000);
+        let at = now + after;
+        let offset = (at.as_micros().saturating_sub(self.base(start))).div_ceil(MICROS);
         if let Some(place) = self.offsets.get_mut(timer as usize) {
             *place = u32::try_from(offset)
                 .unwrap_or(u32::MAX - 1)
@@ -67,7 +69,13 @@ impl Timers {
     /// When a deadline is.
     pub(crate) fn at(&self, start: Instant, timer: Timer) -> Option<Instant> {
         let offset = self.offsets.get(timer as usize)?.checked_sub(1)?;
-        Some(self.base(start) + Duration::from_millis(offset.into()))
+        Some(self.after(start, offset))
+    }
+
+    /// So many milliseconds after the base.
+    const fn after(&self, start: Instant, offset: u32) -> Instant {
+        let micros = offset as u64 * MICROS;
+        Instant::from_micros(self.base(start).saturating_add(micros))
     }
 
     /// Is it due? Then it is cleared.
@@ -79,12 +87,19 @@ impl Timers {
         due
     }
 
+    /// The earliest.
+    pub(crate) fn first(&self, start: Instant) -> Option<Instant> {
+        let offsets = self.offsets.iter().map(|offset| offset.wrapping_sub(1));
+        let offset = offsets.min().filter(|offset| *offset != u32::MAX)?;
+        Some(self.after(start, offset))
+    }
+
     /// The earliest, and which it is.
     pub(crate) fn earliest(&self, start: Instant) -> Option<(Instant, Timer)> {
-        Timer::ALL
-            .into_iter()
-            .filter_map(|timer| self.at(start, timer).map(|at| (at, timer)))
-            .min_by_key(|(at, _)| *at)
+        // One that is not set wraps to the greatest number, and is the least only among its like.
+        let offsets = self.offsets.iter().map(|offset| offset.wrapping_sub(1));
+        let (offset, timer) = offsets.zip(Timer::ALL).min_by_key(|(offset, _)| *offset)?;
+        (offset != u32::MAX).then(|| (self.after(start, offset), timer))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lines of a message head (RFC 9112 §2.2).
 
+use super::token::first_control;
 use crate::error::ResponseError;
 
 /// The first line of `input`, without its end, and how many bytes it takes with its end. `None` if
@@ -12,6 +13,38 @@ pub fn find_line(input: &[u8]) -> Option<(&[u8], usize)> {
     let end = memchr::memchr(b'\n', input)?;
     let line = &input[..end];
     Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
+}
+
+/// A line of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Without its end.
+    pub bytes: &'a [u8],
+    /// How many bytes it takes with its end.
+    pub length: usize,
+    /// It is known to hold no control character, not even a tab.
+    pub is_clean: bool,
+}
+
+/// What [`find_line`] finds, with what can be told of it without another look.
+#[must_use]
+#[inline]
+pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
+    // In nearly all lines the first control character is that of the end.
+    let at = first_control(input, b' ')?;
+    if let Some((bytes, [b'\r', b'\n', ..])) = input.split_at_checked(at) {
+        return Some(Line {
+            bytes,
+            length: at + 2,
+            is_clean: true,
+        });
+    }
+    let (bytes, length) = find_line(input)?;
+    Some(Line {
+        bytes,
+        length,
+        is_clean: false,
+    })
 }
 
 /// Refuses a line with a carriage return inside: recipients differ in what it means, and messages
@@ -37,6 +70,32 @@ mod tests {
         assert_eq!(find_line(b"\r\n"), Some((&b""[..], 2)));
         assert_eq!(find_line(b"\n"), Some((&b""[..], 1)));
         assert_eq!(find_line(b"a\r\r\n"), Some((&b"a\r"[..], 4)));
+    }
+
+    #[test]
+    fn the_next_line_is_the_one_that_is_found() {
+        for input in [
+            &b"a: b\r\nc"[..],
+            b"a: b\nc\r\n",
+            b"a:\tb\r\n",
+            b"a\rb\r\n",
+            b"a\r\r\n",
+            b"\r\n",
+            b"\n",
+            b"\xff: \x80\r\n",
+            b"a: b\r",
+            b"a: b",
+            b"",
+        ] {
+            let next = next_line(input);
+            let found = next.map(|line| (line.bytes, line.length));
+            assert_eq!(found, find_line(input), "{input:?}");
+            let is_clean = next.is_some_and(|line| line.is_clean);
+            let is_plain = |(line, end): (&[u8], usize)| {
+                end == line.len() + 2 && line.iter().all(|byte| *byte >= b' ' && *byte != 0x7f)
+            };
+            assert_eq!(is_clean, found.is_some_and(is_plain), "{input:?}");
+        }
     }
 
     #[test]

@@ -14,13 +14,13 @@ mod token;
 mod url;
 
 pub use chunk::{Chunk, Chunks};
-pub use field::parse_field;
+pub use field::{parse_field, parse_field_line};
 pub use join::join;
-pub use line::{check_line, find_line};
+pub use line::{Line, check_line, find_line, next_line};
 pub use number::{Digits, decimal};
 pub use percent::Decoded;
 pub use range::{ContentRange, ContentRangeValue, is_range_spec};
 pub use render::Render;
 pub use status::Status;
-pub use token::{is_field_value, is_token, list};
-pub use url::Url;
+pub use token::{is_field_value, is_name, is_token, list};
+pub use url::{Parts, Url};

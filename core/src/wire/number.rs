@@ -7,12 +7,20 @@ pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0_u64, |number, &digit| {
-        if !digit.is_ascii_digit() {
+    let mut number = 0_u64;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
             return None;
         }
-        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
+        // Nineteen digits always fit.
+        number = if digits.len() < 20 {
+            number * 10 + u64::from(digit)
+        } else {
+            number.checked_mul(10)?.checked_add(digit.into())?
+        };
+    }
+    Some(number)
 }
 
 /// What this hexadecimal digit counts; `None` if it is none.

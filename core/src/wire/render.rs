@@ -13,6 +13,8 @@ pub struct Render<'o> {
     out: &'o mut [u8],
     skip: usize,
     total: usize,
+    /// How many bytes of the room are filled.
+    written: usize,
 }
 
 impl<'o> Render<'o> {
@@ -23,13 +25,14 @@ impl<'o> Render<'o> {
             out,
             skip,
             total: 0,
+            written: 0,
         }
     }
 
     /// How many bytes of the room are filled.
     #[must_use]
-    pub fn written(&self) -> usize {
-        self.total.saturating_sub(self.skip).min(self.out.len())
+    pub const fn written(&self) -> usize {
+        self.written
     }
 
     /// How long the whole text is so far, with what was dropped and what did not fit.
@@ -40,25 +43,48 @@ impl<'o> Render<'o> {
 
     /// Has everything up to here been written, now or in former calls?
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.skip.saturating_add(self.written()) >= self.total
+    pub const fn is_complete(&self) -> bool {
+        self.skip.saturating_add(self.written) >= self.total
     }
 
     /// Appends these bytes.
+    #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
+        let room = self.out.get_mut(self.written..).unwrap_or_default();
+        // The common case: the text is rendered for the first time, and there is room for it.
+        if self.skip <= self.total
+            && let Some(room) = room.get_mut(..bytes.len())
+        {
+            room.copy_from_slice(bytes);
+            self.written += bytes.len();
+            self.total += bytes.len();
+        } else {
+            self.put_part(bytes);
+        }
+    }
+
+    /// Drops what is to be skipped and what does not fit.
+    #[cold]
+    fn put_part(&mut self, bytes: &[u8]) {
         let dropped = self.skip.saturating_sub(self.total);
         let kept = bytes.get(dropped..).unwrap_or(&[]);
-        let written = self.written();
-        let room = self.out.get_mut(written..).unwrap_or_default();
+        let room = self.out.get_mut(self.written..).unwrap_or_default();
         let n = kept.len().min(room.len());
         room[..n].copy_from_slice(&kept[..n]);
+        self.written += n;
         self.total = self.total.saturating_add(bytes.len());
     }
 
     /// Appends these bytes with ASCII letters in lower case.
     pub fn put_lower(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.put(&[byte.to_ascii_lowercase()]);
+        let start = self.written;
+        self.put(bytes);
+        if bytes
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_uppercase())
+        {
+            let new = self.out.get_mut(start..self.written).unwrap_or_default();
+            new.make_ascii_lowercase();
         }
     }
 
@@ -83,7 +109,11 @@ impl<'o> Render<'o> {
 
     /// Appends the bytes; those from 0x80 on as `%XX` (RFC 3986 §2.1), all others as they are.
     pub fn put_percent(&mut self, bytes: &[u8]) {
-        self.put_escaped(bytes, |byte| byte >= 0x80);
+        if bytes.is_ascii() {
+            self.put(bytes);
+        } else {
+            self.put_escaped(bytes, |byte| byte >= 0x80);
+        }
     }
 
     /// Appends the bytes; those that `escape` names as `%XX` (RFC 3986 §2.1).

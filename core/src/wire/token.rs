@@ -16,7 +16,77 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 /// are taken as they are. The empty value is one.
 #[must_use]
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| is_value_byte(byte))
+    // A tab is rare: what holds none is looked at eight bytes at a time.
+    !has_control(bytes, b' ') || bytes.iter().all(|&byte| is_value_byte(byte))
+}
+
+/// Is there a byte below `least`, which is at most 0x80, or a delete (0x7f)?
+#[must_use]
+pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
+    first_control(bytes, least).is_some()
+}
+
+/// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
+#[must_use]
+#[inline]
+pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
+    // Without an early end the compiler compares all sixteen at once.
+    let is_plain = |plain: bool, byte: &u8| plain & (*byte >= least) & (*byte != 0x7f);
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let plain = chunks
+        .iter()
+        .take_while(|chunk| chunk.iter().fold(true, is_plain));
+    let start = 16 * plain.count();
+    let (words, rest) = bytes.get(start..).unwrap_or(&[]).as_chunks::<8>();
+    for (nth, word) in words.iter().enumerate() {
+        if let Some(at) = control_in_word(*word, least) {
+            return Some(start + nth * 8 + at);
+        }
+    }
+    match bytes.last_chunk::<8>() {
+        _ if rest.is_empty() => None,
+        // The last eight, some of which were seen already.
+        Some(last) => control_in_word(*last, least).map(|at| bytes.len() - 8 + at),
+        None => bytes.iter().position(|&byte| byte < least || byte == 0x7f),
+    }
+}
+
+/// All eight bytes at once: where one is below `least`, the subtraction borrows into its highest
+/// bit, which was not set before. Below the first such byte nothing borrows, so the lowest bit that
+/// is found is right; those above it may not be.
+#[inline]
+const fn control_in_word(word: [u8; 8], least: u8) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(word);
+    let below = word.wrapping_sub(ONES * least as u64);
+    // A delete becomes a zero, which is below one.
+    let delete = (word ^ (ONES * 0x7f)).wrapping_sub(ONES);
+    match (below | delete) & !word & (ONES << 7) {
+        0 => None,
+        found => Some(found.trailing_zeros() as usize / 8),
+    }
+}
+
+/// Is it this name, which is given in lower case and has 8 to 16 bytes? For tokens only.
+#[must_use]
+#[inline]
+pub fn is_name(name: &str, lower: &str) -> bool {
+    const SPACES: u64 = u64::MAX / 255 * 0x20;
+    let ends = |text: &str| {
+        let (first, last) = (
+            text.as_bytes().first_chunk()?,
+            text.as_bytes().last_chunk()?,
+        );
+        Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)))
+    };
+    debug_assert!(lower.len() <= 16);
+    name.len() == lower.len()
+        && match (ends(name), ends(lower)) {
+            // The bit makes letters small. The characters of tokens that it changes else become
+            // others that stand in no name of ours.
+            (Some(one), Some(other)) => one.0 | SPACES == other.0 && one.1 | SPACES == other.1,
+            _ => name.eq_ignore_ascii_case(lower),
+        }
 }
 
 /// May this byte stand in a field's value (RFC 9110 §5.5)?
@@ -27,7 +97,21 @@ pub(super) const fn is_value_byte(byte: u8) -> bool {
 
 /// The bytes without the spaces and tabs around them (RFC 9110 §5.6.3).
 #[must_use]
-pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
+    // The common case: one space before it, and none behind.
+    match bytes {
+        [b' ', value @ ..] if has_black_ends(value) => value,
+        _ => trim_all_ows(bytes),
+    }
+}
+
+fn has_black_ends(value: &[u8]) -> bool {
+    let is_black = |byte: &u8| *byte > b' ';
+    value.first().is_some_and(is_black) && value.last().is_some_and(is_black)
+}
+
+fn trim_all_ows(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
@@ -124,7 +208,10 @@ const fn is_token_mark(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::string::String;
 
     #[test]
     fn a_token_is_not_empty_and_holds_no_separator() {
@@ -143,6 +230,58 @@ mod tests {
         for byte in 0..=u8::MAX {
             let expected = byte == b'\t' || (byte >= 0x20 && byte != 0x7f);
             assert_eq!(is_field_value(&[b'a', byte]), expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_found_wherever_it_stands() {
+        for length in 0..=20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = [b'a'; 20];
+                    text[at] = byte;
+                    let text = &text[..length];
+                    let control = byte < b' ' || byte == 0x7f;
+                    assert_eq!(has_control(text, b' '), control, "{text:?}");
+                    assert_eq!(has_control(text, b'!'), control || byte == b' ');
+                    assert_eq!(first_control(text, b' '), control.then_some(at));
+                    assert_eq!(is_field_value(text), !control || byte == b'\t');
+                }
+            }
+        }
+        assert!(!has_control(
+            &[0xff, b' ', 0x80, 0x7e, 0xfe, b'!', b'~', 0xff],
+            b' '
+        ));
+    }
+
+    #[test]
+    fn of_two_control_characters_the_first_is_found() {
+        for first in 0..20 {
+            for second in first + 1..21 {
+                let mut text = [b' '; 21];
+                (text[first], text[second]) = (0x7f, b'\t');
+                assert_eq!(first_control(&text, b' '), Some(first));
+                (text[first], text[second]) = (b'\r', 0x7f);
+                assert_eq!(first_control(&text, b' '), Some(first));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_two_cases_and_one_length() {
+        for lower in ["connection", "content-length", "location"] {
+            assert!(is_name(lower, lower));
+            assert!(is_name(&lower.to_ascii_uppercase(), lower));
+            assert!(!is_name(&lower[1..], lower));
+            for at in 0..lower.len() {
+                for byte in (0..128_u8).filter(|byte| is_token_byte(*byte)) {
+                    let mut bytes = lower.as_bytes().to_vec();
+                    bytes[at] = byte;
+                    let name = String::from_utf8(bytes).expect("ASCII");
+                    assert_eq!(is_name(&name, lower), name.eq_ignore_ascii_case(lower));
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
+use super::token::has_control;
 use crate::error::{Error, UrlError};
 use crate::net::Scheme;
 
@@ -32,7 +33,66 @@ pub struct Url<'a> {
     pub fragment: Option<&'a str>,
 }
 
+/// Where the parts of a URL lie in its text: who takes the same text apart again need not read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    scheme: Scheme,
+    is_ipv6: bool,
+    port: u16,
+    /// Of the whole text, in bytes.
+    length: usize,
+    userinfo: Option<Span>,
+    host: Span,
+    path: Span,
+    query: Option<Span>,
+    fragment: Option<Span>,
+}
+
+/// From which byte on, up to which.
+type Span = (usize, usize);
+
 impl<'a> Url<'a> {
+    /// Where its parts lie in the text that it was parsed from.
+    #[must_use]
+    pub fn parts(&self, text: &'a str) -> Parts {
+        let span = |part: &str| {
+            let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+            (start, start.wrapping_add(part.len()))
+        };
+        Parts {
+            scheme: self.scheme,
+            is_ipv6: self.is_ipv6,
+            port: self.port,
+            length: text.len(),
+            userinfo: self.userinfo.map(span),
+            host: span(self.host),
+            path: span(self.path),
+            query: self.query.map(span),
+            fragment: self.fragment.map(span),
+        }
+    }
+
+    /// Takes a text apart at the places where the same text was before. `None` if it is another one,
+    /// as far as that shows.
+    #[must_use]
+    pub fn from_parts(text: &'a str, parts: &Parts) -> Option<Self> {
+        if text.len() != parts.length {
+            return None;
+        }
+        let part = |(start, end): Span| text.get(start..end);
+        let maybe = |span: Option<Span>| span.map_or(Some(None), |span| part(span).map(Some));
+        Some(Self {
+            scheme: parts.scheme,
+            userinfo: maybe(parts.userinfo)?,
+            host: part(parts.host)?,
+            is_ipv6: parts.is_ipv6,
+            port: parts.port,
+            path: part(parts.path)?,
+            query: maybe(parts.query)?,
+            fragment: maybe(parts.fragment)?,
+        })
+    }
+
     /// Takes a URL apart. Nothing is guessed: where readers of URLs are known to differ about the
     /// host, the URL is refused.
     ///
@@ -42,19 +102,17 @@ impl<'a> Url<'a> {
         if text.is_empty() {
             return Err(UrlError::Empty.into());
         }
-        if text.bytes().any(|b| b <= b' ' || b == 0x7f) {
+        // A space is no better than a control character.
+        if has_control(text.as_bytes(), b'!') {
             return Err(UrlError::Character.into());
         }
-        let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
-        if !is_scheme(scheme.as_bytes()) {
-            return Err(UrlError::NotAbsolute.into());
-        }
-        let scheme = known_scheme(scheme.as_bytes()).ok_or(Error::UnsupportedScheme)?;
-        let rest = rest.strip_prefix("//").ok_or(UrlError::NotAbsolute)?;
-        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let authority = Authority::parse(authority, scheme)?;
-        let (rest, fragment) = split_off(rest, '#');
-        let (path, query) = split_off(rest, '?');
+        let (scheme, rest) = match text.strip_prefix("http://") {
+            Some(rest) => (Scheme::Http, rest),
+            None => split_scheme(text)?,
+        };
+        let (authority, rest) = Authority::parse_front(rest, scheme)?;
+        let (rest, fragment) = split_off(rest, b'#');
+        let (path, query) = split_off(rest, b'?');
         Ok(Self {
             scheme,
             userinfo: authority.userinfo,
@@ -73,10 +131,19 @@ impl<'a> Url<'a> {
         literal(self.host, self.is_ipv6)
     }
 
-    /// The host in lower case, copied to the front of `into`; `None` if it does not fit.
+    /// The host in lower case, copied to the front of `into` if it is not written so; `None` if it
+    /// does not fit there.
     #[must_use]
-    pub fn lower_host<'b>(&self, into: &'b mut [u8]) -> Option<&'b str> {
+    pub fn lower_host<'b>(&self, into: &'b mut [u8]) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
         let room = into.get_mut(..self.host.len())?;
+        // No early end: so all bytes are compared at once.
+        let is_lower = |is, byte: u8| is & !byte.is_ascii_uppercase();
+        if self.host.bytes().fold(true, is_lower) {
+            return Some(self.host);
+        }
         room.copy_from_slice(self.host.as_bytes());
         room.make_ascii_lowercase();
         core::str::from_utf8(room).ok()
@@ -144,10 +211,21 @@ impl fmt::Debug for Url<'_> {
     }
 }
 
-/// What stands before the first `mark`, and behind it if there is one.
-fn split_off(text: &str, mark: char) -> (&str, Option<&str>) {
-    match text.split_once(mark) {
-        Some((before, behind)) => (before, Some(behind)),
+/// The scheme, and what stands behind its slashes.
+fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
+    let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
+    if !is_scheme(scheme.as_bytes()) {
+        return Err(UrlError::NotAbsolute.into());
+    }
+    let scheme = known_scheme(scheme.as_bytes()).ok_or(Error::UnsupportedScheme)?;
+    let rest = rest.strip_prefix("//").ok_or(UrlError::NotAbsolute)?;
+    Ok((scheme, rest))
+}
+
+/// What stands before the first `mark`, which is of ASCII, and behind it if there is one.
+fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
+    match memchr::memchr(mark, text.as_bytes()) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
 }
@@ -181,7 +259,17 @@ mod tests {
     use std::vec::Vec;
 
     fn parse(text: &str) -> Url<'_> {
-        Url::parse(text).expect(text)
+        let url = Url::parse(text).expect(text);
+        assert_eq!(Url::from_parts(text, &url.parts(text)), Some(url));
+        url
+    }
+
+    #[test]
+    fn parts_of_another_text_are_not_taken() {
+        let text = "http://a.test/path";
+        let parts = Url::parse(text).expect(text).parts(text);
+        assert_eq!(Url::from_parts("http://a.test/paths", &parts), None);
+        assert_eq!(Url::from_parts("http://a.tes\u{e4}/pat", &parts), None);
     }
 
     fn rendered(write: impl Fn(&mut Render<'_>)) -> String {

@@ -130,6 +130,10 @@ impl Uring {
     fn arrange_writing(&mut self, conn: ConnId) {
         let unsent = self.sockets.has_unsent(conn);
         let Some(flow) = self.flow(conn) else { return };
+        if flow.send_error.is_some() {
+            // The end of the receive reports it.
+            return;
+        }
         // A send that is under way reports its end itself.
         let wants = flow.want.contains(Interest::WRITE) && flow.sending.is_none();
         if flow.link != Link::Up || flow.poll_out || !(wants || unsent) {
@@ -150,7 +154,7 @@ impl Uring {
             };
             let receives = flow.poll_in || flow.receive != Receive::Idle || flow.end_told;
             let reads = receives && !flow.has_news() && !self.sockets.holds(conn);
-            let sends = flow.poll_out || flow.sending.is_some();
+            let sends = flow.poll_out || flow.sending.is_some() || flow.send_error.is_some();
             (reads || !flow.want.contains(Interest::READ))
                 && (sends || !flow.want.contains(Interest::WRITE))
                 && (sends || !self.sockets.has_unsent(conn))

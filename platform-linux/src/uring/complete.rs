@@ -1,8 +1,7 @@
 //! After a wait: what completions mean to connections.
 
 use muxfer_core::ConnId;
-use muxfer_core::net::{Interest, Ready, Stall};
-use muxfer_core::platform::Transport;
+use muxfer_core::net::{Interest, IoError, Ready, Stall};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
@@ -105,7 +104,10 @@ impl Uring {
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(Errno::AGAIN | Errno::INTR) => 0,
-            Err(errno) => return self.send_failed(conn, errno),
+            Err(errno) => {
+                let error = self.sockets.send_failed(conn, errno);
+                return self.cannot_send(conn, error);
+            }
         };
         if sent < span.len() {
             self.sockets.keep_unsent(conn, self.ring.unsent(span, sent));
@@ -118,8 +120,7 @@ impl Uring {
 
     /// Nothing can be sent any more. What the peer sent before is still received; so that this
     /// comes to an end, the connection is shut down.
-    fn send_failed(&mut self, conn: ConnId, errno: Errno) {
-        let error = self.sockets.send_failed(conn, errno);
+    pub(super) fn cannot_send(&mut self, conn: ConnId, error: IoError) {
         self.sockets.shut_down(conn);
         if let Some(flow) = self.flow(conn) {
             flow.send_error = Some(error);
@@ -147,20 +148,9 @@ impl Uring {
             flow.poll_out = false;
         }
         self.list(conn);
-        if self.sockets.has_unsent(conn) {
-            match self.sockets.flush(conn) {
-                Ok(()) => {}
-                Err(Stall::WouldBlock) => return,
-                Err(Stall::Failed(error)) => {
-                    self.sockets.shut_down(conn);
-                    if let Some(flow) = self.flow(conn) {
-                        flow.send_error = Some(error);
-                    }
-                    return self.report(conn, Ready::ERROR);
-                }
-            }
+        if self.flush_unsent(conn) != Err(Stall::WouldBlock) {
+            self.report(conn, Ready::WRITE | failure(result));
         }
-        self.report(conn, Ready::WRITE | failure(result));
     }
 }
 

@@ -19,17 +19,25 @@ impl Uring {
             // The send has not been submitted yet. It does not wait, so its end is known then.
             self.pump();
         }
-        let flow = self.open_flow(conn)?;
-        if flow.sending.is_some() {
+        if self.open_flow(conn)?.sending.is_some() {
             return Err(Stall::WouldBlock);
         }
-        if let Some(error) = flow.send_failure() {
-            return Err(Stall::Failed(error));
+        self.flush_unsent(conn)
+    }
+
+    /// Sends what the system did not take before. A failure is told only when all that the peer had
+    /// sent has come.
+    pub(super) fn flush_unsent(&mut self, conn: ConnId) -> Nb<()> {
+        if self.open_flow(conn)?.send_error.is_none() {
+            match self.sockets.flush(conn) {
+                Err(Stall::Failed(error)) => self.cannot_send(conn, error),
+                flushed => return flushed,
+            }
         }
-        if flow.send_error.is_some() {
-            return Err(Stall::WouldBlock);
-        }
-        self.sockets.flush(conn)
+        Err(match self.open_flow(conn)?.send_failure() {
+            Some(error) => Stall::Failed(error),
+            None => Stall::WouldBlock,
+        })
     }
 
     /// The start of what was received for a connection.
@@ -178,14 +186,10 @@ impl Transport for Uring {
 
     /// What was handed to the ring is with the system: the next `reserve` waits for it.
     fn flush(&mut self, conn: ConnId) -> Nb<()> {
-        let flow = self.open_flow(conn)?;
-        if flow.sending.is_some() {
+        if self.open_flow(conn)?.sending.is_some() {
             return Ok(());
         }
-        match flow.send_failure() {
-            Some(error) => Err(Stall::Failed(error)),
-            None => self.sockets.flush(conn),
-        }
+        self.flush_unsent(conn)
     }
 
     /// What is under way is cancelled, then the descriptor is closed; both go with the next wait.

@@ -7,13 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::load::Load;
+use crate::instructions::MISSING;
 
 /// How often more instructions a transfer may take among very many. The heap of deadlines is deeper
 /// by a few levels; nothing else should depend on numbers.
 pub const MOST_INSTRUCTIONS: f64 = 1.1;
-
-/// What to tell someone who has no valgrind.
-pub const MISSING: &str = "valgrind is missing; run: apt-get install valgrind (as root)";
 
 /// Only the instructions of this function are counted, with all that it calls.
 const FUNCTION: &str = "*scale*load*drive*";

@@ -2,12 +2,14 @@
 //!
 //! All that CI does is here, so that it works from cargo alone. A task has a file of its own.
 
+mod bench;
 mod contract;
 mod corpus;
 mod differential;
 mod fuzz;
 mod hostile;
 mod identity;
+mod instructions;
 mod mutants;
 mod needs;
 mod nginx;
@@ -40,6 +42,9 @@ enum Task {
     Needs,
     /// Print what the engine's types take, and compare it with what was promised
     Sizes,
+    /// Measure muxfer beside other clients, and write docs/performance.md
+    #[command(disable_help_flag = true)]
+    Bench(bench::Arguments),
     /// Write the names of the tests into docs/contract.md
     Contract,
     /// Write what the engine makes of each response of the corpus into tests/corpus/verdicts.txt
@@ -57,6 +62,8 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Count the instructions of the engine's own paths and compare them with the kept ones
+    Instructions(instructions::Options),
     /// Plant bugs one by one and show which tests catch them
     Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
@@ -77,11 +84,13 @@ impl Task {
             Self::Test => test::run(),
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
+            Self::Bench(arguments) => bench::run(&arguments),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
             Self::Differential(arguments) => differential::run(&arguments),
             Self::Hostile(options) => hostile::run(&options),
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
+            Self::Instructions(options) => instructions::run(&options),
             Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
             Self::Scale(options) => scale::run(&options),

@@ -1,9 +1,10 @@
 //! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, Python's h11 to
-//! compare with, and strace, which makes system calls fail.
+//! compare with, strace, which makes system calls fail, and valgrind, which counts instructions.
 
 use std::process::Command;
 
 use muxfer_tests::differential::h11;
+use muxfer_tests::instructions;
 use muxfer_tests::nginx;
 use muxfer_tests::torture::injected;
 
@@ -15,7 +16,38 @@ pub(crate) fn run() -> Result<(), Fault> {
     component("clippy", "clippy")?;
     package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
     package("python3-h11", h11::MISSING, h11::is_there)?;
-    package("strace", injected::MISSING, || injected::strace().is_some())
+    package("strace", injected::MISSING, || injected::strace().is_some())?;
+    package("valgrind", instructions::MISSING, || {
+        instructions::valgrind().is_some()
+    })
+}
+
+/// The same for what only the benchmark needs.
+pub(crate) fn bench() -> Result<(), Fault> {
+    let succeeds = |program, question| shell::succeeds(shell::command(program, [question]));
+    package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
+    package("strace", injected::MISSING, || injected::strace().is_some())?;
+    package(
+        "gcc",
+        "a C compiler is missing; run: apt-get install gcc libc6-dev (as root)",
+        || succeeds("cc", "--version"),
+    )?;
+    package(
+        "libcurl4-openssl-dev",
+        "libcurl is missing; run: apt-get install libcurl4-openssl-dev (as root)",
+        || succeeds("curl-config", "--version"),
+    )?;
+    package(
+        "valgrind",
+        "valgrind is missing; run: apt-get install valgrind (as root)",
+        || succeeds("valgrind", "--version"),
+    )?;
+    // It ends with a failure where it only says its version.
+    package(
+        "wrk",
+        "wrk is missing; run: apt-get install wrk (as root)",
+        || shell::command("wrk", ["-v"]).output().is_ok(),
+    )
 }
 
 /// A component of the toolchain, known by its cargo subcommand.

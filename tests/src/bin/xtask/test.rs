@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{needs, sizes, swarm};
+use crate::{bench, instructions, needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     ("documentation", documentation),
     ("demo", demo),
     ("sizes", sizes::run),
+    ("instructions", instructions::check),
 ];
 
 /// Runs the steps in order, up to the first failure.
@@ -48,6 +49,12 @@ pub(crate) fn run() -> Result<(), Fault> {
 fn format() -> Result<(), Fault> {
     shell::run(cargo(["fmt", "--all", "--check"]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", FUZZ]))?;
+    shell::run(cargo([
+        "fmt",
+        "--check",
+        "--manifest-path",
+        bench::MANIFEST,
+    ]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
 }
 

@@ -1,0 +1,159 @@
+//! Results as tables in Markdown.
+
+use std::fmt::Write as _;
+
+use muxfer_bench::report::Report;
+
+use crate::client::Client;
+use crate::measure::Results;
+use crate::plan::Workload;
+
+/// The middle of some numbers, and how far they reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    /// Of at least one number.
+    pub(crate) fn of(numbers: impl Iterator<Item = f64>) -> Self {
+        let mut numbers: Vec<f64> = numbers.collect();
+        numbers.sort_by(f64::total_cmp);
+        let (half, last) = (numbers.len() / 2, numbers.len() - 1);
+        let median = if numbers.len().is_multiple_of(2) {
+            f64::midpoint(numbers[half - 1], numbers[half])
+        } else {
+            numbers[half]
+        };
+        Self {
+            least: numbers[0],
+            median,
+            most: numbers[last],
+        }
+    }
+}
+
+/// The table of a workload.
+pub(crate) fn timed(workload: &Workload, results: &Results) -> String {
+    let mut text = format!(
+        "### {}\n\n\
+         | client | CPU time a request | × null client | requests a second | peak memory |\n\
+         | --- | ---: | ---: | ---: | ---: |\n",
+        workload.title
+    );
+    let null = &results[&Client::Null];
+    for (client, reports) in results {
+        let cpu = Spread::of(reports.iter().map(Report::cpu_us));
+        let ratio = Spread::of(ratios(reports, null));
+        let rate = Spread::of(reports.iter().map(Report::rate));
+        let peak = Spread::of(reports.iter().map(|report| report.peak_kib as f64 / 1024.0));
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.2} ({:.2}–{:.2}) | {} | {:.1} MiB |",
+            client.title(),
+            time(cpu),
+            ratio.median,
+            ratio.least,
+            ratio.most,
+            rate_of(rate),
+            peak.median
+        );
+    }
+    text.push_str(note(workload, results));
+    text.push('\n');
+    text
+}
+
+/// What a reader must know to compare the rows.
+fn note(workload: &Workload, results: &Results) -> &'static str {
+    if workload.queued && results.contains_key(&Client::Curl) {
+        "\nlibcurl has a tenth of the transfers, as a million easy handles take gigabytes.\n"
+    } else {
+        ""
+    }
+}
+
+/// Each round's CPU time a request, in units of the null client's in the same round.
+fn ratios<'a>(reports: &'a [Report], null: &'a [Report]) -> impl Iterator<Item = f64> + 'a {
+    let pairs = reports.iter().zip(null);
+    pairs.map(|(report, null)| report.cpu_us() / null.cpu_us())
+}
+
+fn time(micros: Spread) -> String {
+    let (unit, by) = if micros.median >= 10_000.0 {
+        ("ms", 1_000.0)
+    } else {
+        ("µs", 1.0)
+    };
+    format!(
+        "{:.2} ({:.2}–{:.2}) {unit}",
+        micros.median / by,
+        micros.least / by,
+        micros.most / by
+    )
+}
+
+fn rate_of(rate: Spread) -> String {
+    if rate.median < 100.0 {
+        return format!("{:.2} ({:.2}–{:.2})", rate.median, rate.least, rate.most);
+    }
+    let [median, least, most] = [rate.median, rate.least, rate.most].map(thousands);
+    format!("{median} ({least}–{most})")
+}
+
+/// A whole number with commas.
+pub(crate) fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        let is_digit = digit.is_ascii_digit() && at > 0 && !text.ends_with('-');
+        if is_digit && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_an_even_number_of_numbers_lies_between_two() {
+        let spread = Spread::of([4.0, 1.0, 2.0, 8.0].into_iter());
+        let wanted = Spread {
+            least: 1.0,
+            median: 3.0,
+            most: 8.0,
+        };
+        assert_eq!(spread, wanted);
+        assert_eq!(
+            Spread::of([5.0, 1.0, 2.0].into_iter()).median.to_string(),
+            "2"
+        );
+    }
+
+    #[test]
+    fn thousands_have_commas() {
+        let shown = [1.0, 999.0, 1_000.0, 1_234_567.4, -1_000.0].map(thousands);
+        assert_eq!(shown, ["1", "999", "1,000", "1,234,567", "-1,000"]);
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_same_round() {
+        let report = |cpu_ns| Report {
+            requests: 1,
+            cpu_ns,
+            ..Report::default()
+        };
+        let (own, null) = (
+            [report(2_000), report(12_000)],
+            [report(1_000), report(4_000)],
+        );
+        assert_eq!(ratios(&own, &null).collect::<Vec<_>>(), [2.0, 3.0]);
+    }
+}
