@@ -40,7 +40,8 @@ impl Capacity {
     }
 }
 
-/// An owner of storage. Pages that are not used yet cost no memory.
+/// An owner of storage. Names and line blocks cost no resident memory before they are used; tables
+/// may, as making them can write to them.
 #[derive(Debug)]
 pub struct Memory<E> {
     transfers: Box<[Slot<Transfer<E>>]>,
@@ -80,6 +81,18 @@ impl<E> Memory<E> {
             lines: vec![0; (lines.max(1) + 1).saturating_mul(line_bytes)].into_boxed_slice(),
             line_bytes,
         }
+    }
+
+    /// How many bytes that is, users' values included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.transfers)
+            + size_of_val(&*self.deadlines)
+            + size_of_val(&*self.conns)
+            + size_of_val(&*self.origins)
+            + size_of_val(&*self.buckets)
+            + self.names.len()
+            + self.lines.len()
     }
 
     /// The memory, for [`Multi::new`](muxfer_core::Multi::new).

@@ -15,6 +15,7 @@ pub mod nginx;
 pub mod program;
 pub mod proxy;
 pub mod recorder;
+pub mod scale;
 pub mod sim;
 pub mod sizes;
 pub mod soak;

@@ -73,6 +73,11 @@ pub(crate) struct Args {
           value_parser = clap::value_parser!(u32).range(0..=65_535))]
     pub(crate) max_per_host: u32,
 
+    /// In how many threads to work, at most one for each connection that a host may have. Limits hold for all together
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) threads: u32,
+
     /// How to wait for events: epoll, uring, or auto, which is io_uring where it works. MUXFER_BACKEND says it for all runs
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) backend: Choice,

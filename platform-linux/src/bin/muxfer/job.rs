@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use muxfer_core::Easy;
 use muxfer_core::easy::{
@@ -25,7 +25,7 @@ pub(crate) struct HeaderDump {
 /// One transfer.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) settings: Rc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     /// The present URL.
     pub(crate) url: String,
     /// The URL as it was given, for messages.
@@ -35,7 +35,7 @@ pub(crate) struct Job {
     pub(crate) resume: u64,
     /// The status of the present response.
     pub(crate) code: u16,
-    pub(crate) dump: Option<Rc<HeaderDump>>,
+    pub(crate) dump: Option<Arc<HeaderDump>>,
     pub(crate) verbose: Verbose,
     /// The response head as far as it has come, if somebody wants it. It is written as one piece,
     /// so that the heads of several transfers do not mix.

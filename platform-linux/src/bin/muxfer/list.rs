@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use muxfer_linux::Waker;
@@ -11,8 +13,11 @@ use muxfer_linux::Waker;
 use crate::args::is_dash;
 use crate::failure::Failure;
 
-/// How many lines are read ahead. The reader waits while that many are not started.
-const READ_AHEAD: usize = 1024;
+/// How many lines the reader hands over at once at most. It never waits for more of them while it has
+/// one: each handing over costs system calls in both threads, but a line that has come must be started.
+const BATCH: usize = 256;
+/// How many batches are read ahead. The reader waits while that many are not started.
+const READ_AHEAD: usize = 4;
 /// The longest line, its line end included.
 const MAX_LINE: u64 = 8 * 1024;
 
@@ -37,25 +42,60 @@ type Item = Result<String, Failure>;
 #[derive(Debug)]
 pub(crate) struct Source {
     urls: std::iter::Enumerate<std::vec::IntoIter<String>>,
-    lines: Option<Receiver<Item>>,
+    lines: Option<Receiver<Vec<Item>>>,
+    batch: std::vec::IntoIter<Item>,
+    listeners: Arc<Listeners>,
+}
+
+/// The loops that wait for lines.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    wakers: Mutex<Vec<Waker>>,
+    /// One of them has asked in vain since the last time that all were woken.
+    waiting: AtomicBool,
+}
+
+impl Listeners {
+    pub(crate) fn add(&self, waker: Waker) {
+        let wakers = self.wakers.lock();
+        wakers.unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+
+    /// Wakes them all.
+    pub(crate) fn wake(&self) {
+        let wakers = self.wakers.lock();
+        for waker in wakers.unwrap_or_else(PoisonError::into_inner).iter() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes them if one has asked in vain: a line for loops that have enough to do is no news.
+    fn wake_waiting(&self) {
+        if self.waiting.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
 }
 
 impl Source {
-    /// The waker is woken when there are lines after there were none.
+    /// The listeners are woken when there are lines after there were none.
     ///
     /// # Errors
     /// The list can't be opened.
     pub(crate) fn new(
         urls: Vec<String>,
         from: Option<&Path>,
-        waker: &Waker,
+        listeners: &Arc<Listeners>,
     ) -> Result<Self, Failure> {
         let lines = from.map(|path| {
-            read_in_background(path, waker.clone()).map_err(|error| Failure::reading(path, &error))
+            read_in_background(path, Arc::clone(listeners))
+                .map_err(|error| Failure::reading(path, &error))
         });
         Ok(Self {
             urls: urls.into_iter().enumerate(),
             lines: lines.transpose()?,
+            batch: Vec::new().into_iter(),
+            listeners: Arc::clone(listeners),
         })
     }
 
@@ -63,18 +103,34 @@ impl Source {
         if let Some((nth, url)) = self.urls.next() {
             return Next::Argument(nth, url);
         }
-        match self.lines.as_ref().map(Receiver::try_recv) {
-            Some(Ok(Ok(line))) => Next::Line(line),
-            Some(Ok(Err(failure))) => Next::Bad(failure),
-            Some(Err(TryRecvError::Empty)) => Next::NotYet,
-            Some(Err(TryRecvError::Disconnected)) | None => Next::End,
+        loop {
+            match self.batch.next() {
+                Some(Ok(line)) => return Next::Line(line),
+                Some(Err(failure)) => return Next::Bad(failure),
+                None => {}
+            }
+            match self.lines.as_ref().map(|lines| self.ask(lines)) {
+                Some(Ok(batch)) => self.batch = batch.into_iter(),
+                Some(Err(TryRecvError::Empty)) => return Next::NotYet,
+                Some(Err(TryRecvError::Disconnected)) | None => return Next::End,
+            }
         }
+    }
+
+    fn ask(&self, lines: &Receiver<Vec<Item>>) -> Result<Vec<Item>, TryRecvError> {
+        let mut batch = lines.try_recv();
+        if batch == Err(TryRecvError::Empty) {
+            self.listeners.waiting.store(true, Ordering::SeqCst);
+            // Lines that came before the reader could see this.
+            batch = lines.try_recv();
+        }
+        batch
     }
 }
 
 /// A thread reads, since a FIFO or a terminal makes its reader wait. Opening a FIFO waits, too,
 /// for its writer; so that is the thread's part as well.
-fn read_in_background(path: &Path, waker: Waker) -> io::Result<Receiver<Item>> {
+fn read_in_background(path: &Path, listeners: Arc<Listeners>) -> io::Result<Receiver<Vec<Item>>> {
     let (sender, lines) = sync_channel(READ_AHEAD);
     let path = path.to_path_buf();
     let waits = !is_dash(&path) && !std::fs::metadata(&path)?.is_file();
@@ -87,25 +143,28 @@ fn read_in_background(path: &Path, waker: Waker) -> io::Result<Receiver<Item>> {
         .spawn(move || {
             let unreadable = |error: io::Error| Failure::reading(&path, &error);
             let end = match file {
-                Some(file) => read(BufReader::new(file), &sender, &waker),
-                None if waits => {
-                    File::open(&path).and_then(|file| read(BufReader::new(file), &sender, &waker))
-                }
-                None => read(BufReader::new(io::stdin()), &sender, &waker),
+                Some(file) => read(BufReader::new(file), &sender, &listeners),
+                None if waits => File::open(&path)
+                    .and_then(|file| read(BufReader::new(file), &sender, &listeners)),
+                None => read(BufReader::new(io::stdin()), &sender, &listeners),
             };
             if let Err(error) = end {
                 // If nobody listens any more, nobody waits for it.
-                let _ = sender.send(Err(unreadable(error)));
+                let _ = sender.send(vec![Err(unreadable(error))]);
             }
             drop(sender);
-            waker.wake();
+            listeners.wake();
         })?;
     Ok(lines)
 }
 
-/// Sends line after line until the end, or until nobody listens.
-fn read(mut input: impl BufRead, sender: &SyncSender<Item>, waker: &Waker) -> io::Result<()> {
-    let mut line = Vec::new();
+/// Sends all lines until the end, or until nobody listens.
+fn read<R: Read>(
+    mut input: BufReader<R>,
+    sender: &SyncSender<Vec<Item>>,
+    listeners: &Listeners,
+) -> io::Result<()> {
+    let (mut line, mut batch) = (Vec::new(), Vec::new());
     for number in 1_u64.. {
         line.clear();
         if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
@@ -115,13 +174,15 @@ fn read(mut input: impl BufRead, sender: &SyncSender<Item>, waker: &Waker) -> io
             // What is left of the line would be taken for another.
             input.skip_until(b'\n')?;
         }
-        let Some(item) = item(&line, number) else {
-            continue;
-        };
-        if sender.send(item).is_err() {
-            break;
+        batch.extend(item(&line, number));
+        // Without a whole line at hand the next read may wait.
+        let at_hand = batch.len() < BATCH && input.buffer().contains(&b'\n');
+        if !at_hand && !batch.is_empty() {
+            if sender.send(std::mem::take(&mut batch)).is_err() {
+                return Ok(());
+            }
+            listeners.wake_waiting();
         }
-        waker.wake();
     }
     Ok(())
 }
@@ -145,17 +206,15 @@ fn item(line: &[u8], number: u64) -> Option<Item> {
 
 #[cfg(test)]
 mod tests {
-    use muxfer_linux::{Epoll, EpollOptions};
-
     use super::*;
 
     fn items(text: &[u8]) -> Vec<Result<String, u8>> {
-        let epoll = Epoll::new(&EpollOptions::default()).unwrap();
-        let (sender, lines) = sync_channel(READ_AHEAD);
-        read(text, &sender, &epoll.waker()).unwrap();
+        let (sender, lines) = sync_channel(text.len());
+        read(BufReader::new(text), &sender, &Listeners::default()).unwrap();
         drop(sender);
         lines
             .iter()
+            .flatten()
             .map(|item| item.map_err(|failure| failure.code))
             .collect()
     }

@@ -11,8 +11,10 @@ mod output;
 mod plan;
 mod progress;
 mod report;
+mod run;
 mod session;
 mod settings;
+mod shared;
 mod upload;
 mod url;
 mod verbose;
@@ -25,6 +27,6 @@ fn main() -> ExitCode {
     console::log_if(args.verbose);
     match args.command {
         Some(args::Command::Demo) => demo::run(),
-        None => ExitCode::from(session::run(&args)),
+        None => ExitCode::from(run::run(&args)),
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::url::numbered;
 
@@ -14,7 +14,7 @@ use crate::url::numbered;
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Standard output.
-    Stdout(Rc<File>),
+    Stdout(Arc<File>),
     /// A file.
     File(FileOutput),
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use muxfer_linux::Waker;
 
@@ -23,27 +23,26 @@ const INDEX: &str = "index.html";
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     args: &'a Args,
-    settings: Rc<Settings>,
+    settings: Arc<Settings>,
     folder: PathBuf,
     manner: Manner,
     paths: Paths,
     /// Not behind Rust's buffer, which would hide a full disk until the end.
-    stdout: Rc<File>,
-    dump: Option<Rc<HeaderDump>>,
-    waker: Waker,
+    stdout: Arc<File>,
+    dump: Option<Arc<HeaderDump>>,
 }
 
 impl<'a> Plan<'a> {
     /// # Errors
     /// The file of `-D` can't be written.
-    pub(crate) fn new(args: &'a Args, settings: Settings, waker: Waker) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &'a Args, settings: Settings) -> Result<Self, Failure> {
         let stdout = std::io::stdout().as_fd().try_clone_to_owned();
         let stdout = stdout.map_err(|error| Failure::writing("standard output", &error))?;
         let stdout = File::from(stdout);
         let dump = args.dump_header.as_deref();
         Ok(Self {
             args,
-            settings: Rc::new(settings),
+            settings: Arc::new(settings),
             folder: args.output_dir.clone().unwrap_or_default(),
             manner: Manner {
                 create_dirs: args.create_dirs,
@@ -51,8 +50,7 @@ impl<'a> Plan<'a> {
             },
             paths: Paths::default(),
             dump: dump.map(|path| open_dump(path, &stdout)).transpose()?,
-            stdout: Rc::new(stdout),
-            waker,
+            stdout: Arc::new(stdout),
         })
     }
 
@@ -60,20 +58,25 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// It has no name for its file, or nothing to upload.
-    pub(crate) fn argument(&mut self, nth: usize, given: String) -> Result<Job, (String, Failure)> {
+    pub(crate) fn argument(
+        &mut self,
+        nth: usize,
+        given: String,
+        waker: &Waker,
+    ) -> Result<Job, (String, Failure)> {
         let target = self.args.target(nth);
         let upload = self.args.upload_file.get(nth).map(PathBuf::as_path);
         let index = self.args.from.is_some().then_some(INDEX);
-        self.job(given, &target, upload, index)
+        self.job(given, &target, upload, index, waker)
     }
 
     /// The job of a line of the list.
     ///
     /// # Errors
     /// As [`Plan::argument`].
-    pub(crate) fn line(&mut self, given: String) -> Result<Job, (String, Failure)> {
+    pub(crate) fn line(&mut self, given: String, waker: &Waker) -> Result<Job, (String, Failure)> {
         let target = self.args.list_target();
-        self.job(given, &target, None, Some(INDEX))
+        self.job(given, &target, None, Some(INDEX), waker)
     }
 
     fn job(
@@ -82,10 +85,11 @@ impl<'a> Plan<'a> {
         target: &Target,
         upload: Option<&Path>,
         index: Option<&str>,
+        waker: &Waker,
     ) -> Result<Job, (String, Failure)> {
-        match self.parts(&given, target, upload, index) {
+        match self.parts(&given, target, upload, index, waker) {
             Ok((url, output, upload, resume)) => Ok(Job {
-                settings: Rc::clone(&self.settings),
+                settings: Arc::clone(&self.settings),
                 url,
                 given,
                 output,
@@ -107,6 +111,7 @@ impl<'a> Plan<'a> {
         target: &Target,
         upload: Option<&Path>,
         index: Option<&str>,
+        waker: &Waker,
     ) -> Result<(String, Output, Option<Upload>, u64), Failure> {
         let mut url = url::absolute(given);
         let mut output = self.output(&url, target, index)?;
@@ -127,7 +132,7 @@ impl<'a> Plan<'a> {
             {
                 url::add_file_name(&mut url, name);
             }
-            Upload::open(path, self.settings.headers.chunked, &self.waker)
+            Upload::open(path, self.settings.headers.chunked, waker)
                 .map_err(|error| Failure::reading(path, &error))
         });
         let upload = upload.transpose()?;
@@ -141,7 +146,7 @@ impl<'a> Plan<'a> {
         index: Option<&str>,
     ) -> Result<Output, Failure> {
         let name = match target {
-            Target::Stdout => return Ok(Output::Stdout(Rc::clone(&self.stdout))),
+            Target::Stdout => return Ok(Output::Stdout(Arc::clone(&self.stdout))),
             Target::File(path) => path.clone(),
             Target::Remote => url::remote_name(url)
                 .or_else(|| index.map(str::to_string))
@@ -157,7 +162,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn open_dump(path: &Path, stdout: &File) -> Result<Rc<HeaderDump>, Failure> {
+fn open_dump(path: &Path, stdout: &File) -> Result<Arc<HeaderDump>, Failure> {
     let opened = if is_dash(path) {
         stdout.try_clone()
     } else {
@@ -165,5 +170,5 @@ fn open_dump(path: &Path, stdout: &File) -> Result<Rc<HeaderDump>, Failure> {
     };
     let name = path.display().to_string();
     let file = opened.map_err(|error| Failure::writing(&name, &error))?;
-    Ok(Rc::new(HeaderDump { name, file }))
+    Ok(Arc::new(HeaderDump { name, file }))
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr, stdout};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use muxfer_linux::{Backend, Driver};
 
 use crate::args::Args;
@@ -51,7 +51,9 @@ impl Progress {
             ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let line = || bars.add(ProgressBar::new_spinner().with_style(plain.clone()));
         let total = line();
-        let active = std::iter::repeat_with(line).take(MOST_ACTIVE).collect();
+        // With several threads each sees its own transfers only: they would take turns here.
+        let lines = if args.threads == 1 { MOST_ACTIVE } else { 0 };
+        let active: Vec<_> = std::iter::repeat_with(line).take(lines).collect();
         Self::Terminal {
             bars,
             total,
@@ -82,8 +84,12 @@ impl Progress {
                     return;
                 }
                 *last = Instant::now();
-                total.set_message(totals(driver, report));
-                let lines = most_active(driver);
+                total.set_message(report.totals());
+                let lines = if active.is_empty() {
+                    Vec::new()
+                } else {
+                    most_active(driver)
+                };
                 for (nth, bar) in active.iter().enumerate() {
                     bar.set_message(lines.get(nth).cloned().unwrap_or_default());
                 }
@@ -91,7 +97,7 @@ impl Progress {
             Self::Plain { last } => {
                 if last.elapsed() >= PLAIN {
                     *last = Instant::now();
-                    console::error_line(&totals(driver, report));
+                    console::error_line(&report.totals());
                 }
             }
         }
@@ -110,19 +116,6 @@ impl Progress {
             let _ = bars.clear();
         }
     }
-}
-
-fn totals(driver: &Driver<'_, Job, Backend>, report: &Report) -> String {
-    let counts = driver.multi().counts();
-    format!(
-        "{} done, {} failed, {} active, {} waiting, {}, {:.0} s",
-        HumanCount(report.succeeded),
-        HumanCount(report.failed),
-        counts.running,
-        counts.pending,
-        HumanBytes(report.bytes),
-        report.elapsed().as_secs_f64(),
-    )
 }
 
 /// The transfers that have moved most.

@@ -1,76 +1,43 @@
-//! The run: takes URLs from their source, keeps the engine busy, writes down what becomes of them.
+//! One thread's part of a run.
 
 use std::io::Write;
 
 use muxfer_core::{Config, Error, Handle, Info, Message};
-use muxfer_linux::{Backend, BackendOptions, Capacity, Driver, Loop, Memory, SocketOptions};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use muxfer_linux::{Backend, BackendOptions, Driver, Loop, Memory, SocketOptions, Waker};
 
-use crate::args::Args;
-use crate::console;
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::list::{Next, Source};
-use crate::plan::Plan;
-use crate::progress::Progress;
-use crate::report::Report;
-use crate::settings::Settings;
+use crate::shared::{NoJob, Shared, Ticket};
 use crate::upload::Upload;
 use crate::url::without_userinfo;
 use crate::write_out;
 
-/// Descriptors that are not for transfers.
-const SPARE_DESCRIPTORS: u64 = 32;
+/// What a session gets of the limits of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Which of the sessions it is.
+    pub(crate) nth: usize,
+    /// Transfers at once, waiting ones included.
+    pub(crate) transfers: usize,
+    pub(crate) conns: u32,
+    /// 0 is no limit of its own.
+    pub(crate) per_host: u32,
+}
 
-/// A run of the program.
-struct Session<'s, 'a> {
-    args: &'a Args,
+/// One thread's part of a run: it takes URLs from where all take them, keeps its engine busy, and
+/// writes down what becomes of them.
+pub(crate) struct Session<'s, 'a, 'b> {
+    shared: &'a Shared<'b>,
+    nth: usize,
     driver: Driver<'s, Job, Backend>,
-    source: Source,
-    plan: Plan<'a>,
+    waker: Waker,
     /// One that found no place yet.
-    waiting: Option<Job>,
-    /// Transfers that write to standard output go one after the other, or their bodies would mix.
+    waiting: Option<Ticket>,
+    /// Transfers that write to standard output go one after the other.
     on_stdout: Option<Handle>,
     /// Uploads that may have to wait for what they read from.
     pipes: Vec<Handle>,
-    report: Report,
-    progress: Progress,
     exhausted: bool,
-}
-
-/// Fetches all, and gives the exit status.
-pub(crate) fn run(args: &Args) -> u8 {
-    let conns = most_connections(args.max_connections);
-    // More transfers than connections, so that one is ready when a connection becomes free.
-    let transfers = conns as usize * 2 + 16;
-    let mut memory = Memory::new(Capacity::new(transfers, conns as usize));
-    let ended = Session::new(args, conns, &mut memory).and_then(|mut session| session.run());
-    ended.unwrap_or_else(|failure| {
-        if !args.silent || args.show_error {
-            console::error_line(&format!("muxfer: ({}) {}", failure.code, failure.why));
-        }
-        failure.code
-    })
-}
-
-/// Each transfer needs a socket and a file. The limit is raised if it may be.
-fn most_connections(wanted: u32) -> u32 {
-    let needed = u64::from(wanted) * 2 + SPARE_DESCRIPTORS;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < needed) {
-        let raised = Rlimit {
-            current: Some(limit.maximum.map_or(needed, |most| most.min(needed))),
-            maximum: limit.maximum,
-        };
-        // If that is not allowed, the limit stands.
-        let _ = setrlimit(Resource::Nofile, raised);
-    }
-    let current = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let possible = current.saturating_sub(SPARE_DESCRIPTORS) / 2;
-    wanted
-        .min(u32::try_from(possible).unwrap_or(u32::MAX))
-        .max(1)
 }
 
 /// A number that nobody outside can know.
@@ -79,88 +46,87 @@ fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-impl<'s, 'a> Session<'s, 'a> {
-    fn new(args: &'a Args, conns: u32, memory: &'s mut Memory<Job>) -> Result<Self, Failure> {
-        let settings = Settings::new(args)?;
+impl<'s, 'a, 'b> Session<'s, 'a, 'b> {
+    /// # Errors
+    /// The system has no descriptors left, or not the backend that was asked for.
+    pub(crate) fn new(
+        shared: &'a Shared<'b>,
+        limits: Limits,
+        memory: &'s mut Memory<Job>,
+    ) -> Result<Self, Failure> {
         let options = BackendOptions {
-            choice: args.backend,
+            choice: shared.args.backend,
             sockets: SocketOptions {
-                connections: conns as usize,
+                connections: limits.conns as usize,
                 ..SocketOptions::default()
             },
             ..BackendOptions::default()
         };
         let mut backend =
             Backend::new(&options).map_err(|error| Failure::usage(error.to_string()))?;
-        for pin in &args.resolve {
+        for pin in &shared.args.resolve {
             let addresses = pin.addresses.iter().copied();
             backend.names().pin(&pin.host, pin.port, addresses);
         }
         let config = Config {
-            max_total_connections: conns,
-            max_connections_per_host: args.max_per_host,
+            max_total_connections: limits.conns,
+            max_connections_per_host: limits.per_host,
             seed: seed(),
             ..Config::DEFAULT
         };
         let driver = Driver::new(memory, config, backend)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let waker = driver.waker();
+        shared.listen(waker.clone());
         Ok(Self {
-            args,
-            source: Source::new(args.urls.clone(), args.from.as_deref(), &waker)?,
-            plan: Plan::new(args, settings, waker)?,
+            shared,
+            nth: limits.nth,
             driver,
+            waker,
             waiting: None,
             on_stdout: None,
             pipes: Vec::new(),
-            report: Report::new(),
-            progress: Progress::new(args),
             exhausted: false,
         })
     }
 
-    fn run(&mut self) -> Result<u8, Failure> {
+    /// Runs until there is nothing more to do.
+    ///
+    /// # Errors
+    /// Waiting for events failed.
+    pub(crate) fn run(&mut self) -> Result<(), Failure> {
+        let interval = self.shared.progress().interval();
         loop {
             self.feed();
             while let Some(message) = self.driver.info_read() {
                 self.finished(message);
                 self.feed();
             }
-            if self.exhausted && self.driver.multi().counts().current == 0 {
-                break;
+            let counts = self.driver.multi().counts();
+            self.shared.report.note(self.nth, &counts);
+            let done = self.exhausted && self.waiting.is_none() && counts.current == 0;
+            if done || self.shared.is_given_up() {
+                return Ok(());
             }
             self.driver
-                .turn(self.progress.interval())
+                .turn(interval)
                 .map_err(|error| Failure::usage(format!("waiting for events: {error}")))?;
             self.wake_uploads();
-            self.progress.update(&self.driver, &self.report);
+            if interval.is_some() {
+                let report = &self.shared.report;
+                self.shared.progress().update(&self.driver, report);
+            }
         }
-        self.progress.finish();
-        if !self.args.silent && !self.args.no_progress_meter {
-            console::error_line(&self.report.summary());
-        }
-        Ok(self.report.exit_status())
     }
 
     /// Adds transfers as long as there is a place and a URL.
     fn feed(&mut self) {
         while self.place_waiting() && !self.exhausted {
-            let planned = match self.source.next() {
-                Next::Argument(nth, url) => self.plan.argument(nth, url),
-                Next::Line(url) => self.plan.line(url),
-                Next::Bad(failure) => {
-                    self.failed(&failure, None);
-                    continue;
-                }
-                Next::NotYet => return,
-                Next::End => {
-                    self.exhausted = true;
-                    return;
-                }
-            };
-            match planned {
-                Ok(job) => self.waiting = Some(job),
-                Err((url, failure)) => self.failed(&failure, Some(&url)),
+            match self.shared.deal(&self.waker) {
+                Ok(ticket) => self.waiting = Some(ticket),
+                Err(NoJob::Bad(url, failure)) => self.failed(&failure, url.as_deref()),
+                Err(NoJob::NotYet) => return,
+                Err(NoJob::End) => self.exhausted = true,
             }
         }
     }
@@ -168,14 +134,15 @@ impl<'s, 'a> Session<'s, 'a> {
     /// Is there nothing any more that waits for a place? The engine gives back what finds none, so
     /// nothing is lost.
     fn place_waiting(&mut self) -> bool {
-        let Some(job) = self.waiting.take() else {
+        let Some(ticket) = self.waiting.take() else {
             return true;
         };
-        let to_stdout = job.output.is_stdout();
-        if to_stdout && self.on_stdout.is_some() {
-            self.waiting = Some(job);
+        if !self.shared.is_turn_of(&ticket) {
+            self.waiting = Some(ticket);
             return false;
         }
+        let to_stdout = ticket.is_for_stdout();
+        let (job, turn) = ticket.split();
         let from_pipe = matches!(job.upload, Some(Upload::Pipe(_)));
         match self.driver.add(job) {
             Ok(handle) => {
@@ -188,7 +155,7 @@ impl<'s, 'a> Session<'s, 'a> {
                 true
             }
             Err(back) => {
-                self.waiting = Some(back.easy);
+                self.waiting = Some(Ticket::again(back.easy, turn));
                 false
             }
         }
@@ -213,20 +180,21 @@ impl<'s, 'a> Session<'s, 'a> {
             return;
         };
         self.pipes.retain(|&handle| handle != message.handle);
-        if self.on_stdout == Some(message.handle) {
-            self.on_stdout = None;
-        }
-        self.report.count(&info);
+        self.shared.report.count(&info);
         let result = outcome(&mut job, message.result);
         match &result {
-            Ok(()) => self.report.success(),
+            Ok(()) => self.shared.report.success(),
             Err(failure) => self.failed(failure, Some(&job.given)),
         }
         self.write_out(&info, &job, &result);
+        if self.on_stdout == Some(message.handle) {
+            self.on_stdout = None;
+            self.shared.next_turn();
+        }
     }
 
     fn write_out(&self, info: &Info, job: &Job, result: &Result<(), Failure>) {
-        let Some(format) = &self.args.write_out else {
+        let Some(format) = &self.shared.args.write_out else {
             return;
         };
         let text = write_out::filled_in(format, info, job, result);
@@ -238,13 +206,14 @@ impl<'s, 'a> Session<'s, 'a> {
     }
 
     fn failed(&mut self, failure: &Failure, url: Option<&str>) {
-        self.report.failure(failure);
-        if self.args.silent && !self.args.show_error {
+        self.shared.report.failure(failure);
+        let args = self.shared.args;
+        if args.silent && !args.show_error {
             return;
         }
         let behind = url.map_or_else(String::new, |url| format!(": {}", without_userinfo(url)));
         let line = format!("muxfer: ({}) {}{behind}", failure.code, failure.why);
-        self.progress.line(&line);
+        self.shared.progress().line(&line);
     }
 }
 

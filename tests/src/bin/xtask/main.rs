@@ -13,6 +13,7 @@ mod instructions;
 mod mutants;
 mod needs;
 mod nginx;
+mod scale;
 mod shell;
 mod sizes;
 mod soak;
@@ -67,6 +68,8 @@ enum Task {
     Mutants(mutants::Wanted),
     /// Fetch 1 GiB from a real nginx and compare it byte for byte
     Nginx,
+    /// A million transfers on 100,000 connections, and 19,000 real connections at once
+    Scale(scale::Options),
     /// Random engines in random networks, held against a model
     Swarm(swarm::Arguments),
     /// Send a million requests through epoll to a real nginx, with faults between
@@ -90,6 +93,7 @@ impl Task {
             Self::Instructions(options) => instructions::run(&options),
             Self::Mutants(wanted) => mutants::run(&wanted),
             Self::Nginx => nginx::run(),
+            Self::Scale(options) => scale::run(&options),
             Self::Swarm(arguments) => swarm::run(&arguments),
             Self::Soak(setup) => soak::run(&setup),
             Self::Fuzz(options) => fuzz::run(&options),
