@@ -24,7 +24,7 @@ const SCARCE_SEND_BYTES: usize = 4 * 1024;
 /// How [`Sockets`] behave.
 #[derive(Clone, Debug)]
 pub struct SocketOptions {
-    /// Size of the receive buffer that all sockets share: 256 KiB. Smaller ones cost CPU time in
+    /// Size of the receive buffer that all sockets share: 512 KiB. Smaller ones cost CPU time in
     /// fast downloads.
     pub receive_bytes: usize,
     /// Size of the send buffer that all sockets share: 64 KiB.
@@ -44,7 +44,7 @@ pub struct SocketOptions {
 impl Default for SocketOptions {
     fn default() -> Self {
         Self {
-            receive_bytes: 256 * 1024,
+            receive_bytes: 512 * 1024,
             send_bytes: 64 * 1024,
             spill_bytes: 64 * 1024 * 1024,
             connections: 64,

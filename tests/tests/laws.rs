@@ -99,7 +99,6 @@ fn uring(options: &UringOptions) -> SocketLab<Uring> {
 /// Each receive takes a whole buffer, as before Linux 6.12.
 fn whole_buffers() -> UringOptions {
     UringOptions {
-        buffers: 256,
         incremental: false,
         ..UringOptions::default()
     }
@@ -115,6 +114,7 @@ fn hardly_any_memory() -> UringOptions {
         submissions: 8,
         receive_bytes: 2 * 4096,
         buffers: 2,
+        whole_buffers: 2,
         send_bytes: 0,
         ..UringOptions::default()
     }

@@ -113,9 +113,22 @@ struct Buffer {
 }
 
 impl Buffers {
-    fn new(setup: &Setup) -> io::Result<Self> {
-        let count = setup.buffers.next_power_of_two().min(1 << 15);
-        let size = (setup.receive_bytes / usize::from(count)).max(1);
+    /// Buffers that are used piece by piece, or whole where that is wanted or the kernel can't.
+    fn registered(ring: &IoUring, setup: &Setup) -> io::Result<Self> {
+        if setup.incremental {
+            let buffers = Self::new(setup.receive_bytes, setup.buffers)?;
+            if buffers.register(ring, INCREMENTAL).is_ok() {
+                return Ok(buffers);
+            }
+        }
+        let buffers = Self::new(setup.receive_bytes, setup.whole_buffers)?;
+        buffers.register(ring, 0)?;
+        Ok(buffers)
+    }
+
+    fn new(bytes: usize, count: u16) -> io::Result<Self> {
+        let count = count.min(1 << 15).next_power_of_two();
+        let size = (bytes / usize::from(count)).max(1);
         let entry = size_of::<BufRingEntry>();
         Ok(Self {
             ring: Region::new(usize::from(count) * entry)?,
@@ -128,7 +141,7 @@ impl Buffers {
         })
     }
 
-    fn register(&mut self, ring: &IoUring, flags: u16) -> io::Result<()> {
+    fn register(&self, ring: &IoUring, flags: u16) -> io::Result<()> {
         let at = self.ring.start.as_ptr() as u64;
         let submitter = ring.submitter();
         // SAFETY: the region has room for `count` entries, and `Ring` frees it only after the
@@ -227,11 +240,7 @@ impl Ring {
     /// What the kernel refuses: see [`super::probe`].
     pub(super) fn new(setup: &Setup) -> io::Result<Self> {
         let ring = build(setup)?;
-        let mut buffers = Buffers::new(setup)?;
-        let incremental = setup.incremental && buffers.register(&ring, INCREMENTAL).is_ok();
-        if !incremental {
-            buffers.register(&ring, 0)?;
-        }
+        let mut buffers = Buffers::registered(&ring, setup)?;
         for buffer in 0..buffers.count {
             buffers.provide(buffer);
         }

@@ -16,11 +16,13 @@ pub struct UringOptions {
     pub names: NameOptions,
     /// How many operations are noted down before they must go to the kernel: 1024.
     pub submissions: u32,
-    /// Memory into which the kernel receives, for all connections together: 4 MiB.
+    /// Memory into which the kernel receives, for all connections together: 2 MiB. More makes fast
+    /// downloads no cheaper.
     pub receive_bytes: usize,
-    /// In how many buffers that memory is provided: 16, on kernels before 6.12 16 times as many,
-    /// since each receive takes a whole one there. Rounded up to a power of two.
+    /// In how many buffers that memory is provided: 4. Rounded up to a power of two.
     pub buffers: u16,
+    /// The same where each receive takes a whole one: 128.
+    pub whole_buffers: u16,
     /// Memory out of which the kernel sends: 128 KiB.
     pub send_bytes: usize,
     /// Wait a little for more to come.
@@ -35,8 +37,9 @@ impl Default for UringOptions {
             sockets: SocketOptions::default(),
             names: NameOptions::default(),
             submissions: 1024,
-            receive_bytes: 4 * 1024 * 1024,
-            buffers: 16,
+            receive_bytes: 2 * 1024 * 1024,
+            buffers: 4,
+            whole_buffers: 128,
             send_bytes: 128 * 1024,
             coalesce: None,
             incremental: true,
@@ -62,6 +65,7 @@ impl UringOptions {
             completions: connections.saturating_mul(2).clamp(4096, 65_536),
             receive_bytes: self.receive_bytes,
             buffers: self.buffers.max(1),
+            whole_buffers: self.whole_buffers.max(1),
             send_bytes: self.send_bytes,
             incremental: self.incremental,
         }

@@ -56,6 +56,7 @@ pub(super) fn check(setup: &Setup) -> Result<(), Unsupported> {
         completions: 16,
         receive_bytes: 2 * 4096,
         buffers: 2,
+        whole_buffers: 2,
         send_bytes: 4096,
         ..*setup
     };

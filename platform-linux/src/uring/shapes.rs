@@ -17,6 +17,8 @@ pub(super) struct Setup {
     /// Memory for receiving, and in how many buffers it is provided.
     pub(super) receive_bytes: usize,
     pub(super) buffers: u16,
+    /// The same where each receive takes a whole one.
+    pub(super) whole_buffers: u16,
     /// Memory for sending.
     pub(super) send_bytes: usize,
     /// Use buffers piece by piece if the kernel can.
