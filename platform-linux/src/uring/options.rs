@@ -61,8 +61,8 @@ impl UringOptions {
         let connections = u32::try_from(self.sockets.connections).unwrap_or(u32::MAX);
         Setup {
             submissions: self.submissions.clamp(8, 32_768),
-            // A receive and a send of each at once.
-            completions: connections.saturating_mul(2).clamp(4096, 65_536),
+            // One of each connection at once; what does not fit waits in the kernel.
+            completions: connections.clamp(4096, 65_536),
             receive_bytes: self.receive_bytes,
             buffers: self.buffers.max(1),
             whole_buffers: self.whole_buffers.max(1),
