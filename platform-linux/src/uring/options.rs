@@ -17,7 +17,7 @@ pub struct UringOptions {
     /// How many operations are noted down before they must go to the kernel: 1024.
     pub submissions: u32,
     /// Memory into which the kernel receives, for all connections together: 2 MiB. More makes fast
-    /// downloads no cheaper.
+    /// downloads no cheaper. It is resident from the start.
     pub receive_bytes: usize,
     /// In how many buffers that memory is provided: 4. Rounded up to a power of two.
     pub buffers: u16,

@@ -86,7 +86,14 @@ fn tests() -> Result<(), Fault> {
 
 /// The program takes io_uring where it is not told otherwise.
 fn over_epoll() -> Result<(), Fault> {
-    let mut test = cargo(["test", "-p", "muxfer-linux", "--tests", "--locked", "--quiet"]);
+    let mut test = cargo([
+        "test",
+        "-p",
+        "muxfer-linux",
+        "--tests",
+        "--locked",
+        "--quiet",
+    ]);
     test.env("MUXFER_BACKEND", "epoll");
     shell::run(test)
 }
