@@ -121,6 +121,28 @@ fn pattern(len: usize) -> Vec<u8> {
 }
 
 #[test]
+fn each_connect_goes_to_its_own_address_whatever_waits_before_it() {
+    for before in 0..=8 {
+        let mut uring = open(&two_buffers());
+        let _peers: Vec<_> = (0..before).map(|at| pair(&mut uring, id(at))).collect();
+        let listeners: Vec<_> = (0..4).map(|_| listener()).collect();
+        look(&mut uring, Duration::ZERO);
+        for at in 0..before {
+            send(&mut uring, id(at), b"x");
+        }
+        for (at, (_, address)) in (100..).zip(&listeners) {
+            uring.open(id(at), &target(*address)).expect("can connect");
+            uring.socket(id(at), Interest::WRITE);
+        }
+        for (at, (_, address)) in (100..).zip(&listeners) {
+            until(&mut uring, |uring| uring.opened(id(at)).is_ok());
+            let peer = uring.sockets.peer_address(id(at));
+            assert_eq!(peer, Some(*address), "with {before} sends before it");
+        }
+    }
+}
+
+#[test]
 fn what_comes_before_a_pause_takes_effect_does_not_keep_the_buffers() {
     let mut uring = open(&two_buffers());
     let mut paused = pair(&mut uring, id(0));

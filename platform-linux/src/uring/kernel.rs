@@ -230,6 +230,9 @@ pub(super) struct Ring {
     in_flight: u32,
     /// Why the kernel takes no operations any more.
     broken: Option<Errno>,
+    /// Descriptors that the ring could not close. Operations that name them may still be queued, so
+    /// they stay open as long as it.
+    unclosed: Vec<OwnedFd>,
 }
 
 const OPENED: &str = "only `drop` takes it";
@@ -256,6 +259,7 @@ impl Ring {
             addresses: Vec::with_capacity(CONNECTS),
             in_flight: 0,
             broken: None,
+            unclosed: Vec::new(),
         })
     }
 
@@ -308,6 +312,10 @@ impl Ring {
 
     /// Connects.
     pub(super) fn connect(&mut self, fd: BorrowedFd<'_>, tag: Tag, address: SocketAddr) {
+        // What is submitted from here on would take the address away before its entry is queued.
+        if !self.make_place() {
+            return;
+        }
         if self.addresses.len() == CONNECTS {
             self.submit();
         }
@@ -416,22 +424,31 @@ impl Ring {
         Ok(())
     }
 
-    fn push(&mut self, entry: squeue::Entry, tag: Tag) {
+    /// Queues an operation. Is it queued?
+    fn push(&mut self, entry: squeue::Entry, tag: Tag) -> bool {
         let entry = entry.user_data(tag.to_u64());
+        if !self.make_place() {
+            return false;
+        }
+        // SAFETY: what the entry points to is an address in `addresses` or bytes of a region. The
+        // address stays until the entry has been submitted, when the kernel has its copy, the bytes
+        // until the operation has ended. The descriptor is open: it is closed by an entry that comes
+        // later, or when the ring is gone.
+        let pushed = unsafe { self.ring().submission().push(&entry) }.is_ok();
+        self.in_flight += u32::from(pushed);
+        pushed
+    }
+
+    /// Makes sure that the next entry finds a place, and that nothing is submitted to make one.
+    fn make_place(&mut self) -> bool {
         for _ in 0..TRIES {
-            let mut queue = self.ring().submission();
-            // SAFETY: what the entry points to is an address in `addresses` or bytes of a region:
-            // both stay until the operation has ended. The descriptor is open: it is closed by an
-            // entry that comes later.
-            let pushed = unsafe { queue.push(&entry) };
-            drop(queue);
-            if pushed.is_ok() {
-                self.in_flight += 1;
-                return;
+            if !self.ring().submission().is_full() {
+                return true;
             }
             self.submit();
         }
         self.broken.get_or_insert(Errno::AGAIN);
+        false
     }
 
     /// Hands all operations to the kernel, and waits for nothing.
