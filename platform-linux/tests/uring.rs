@@ -171,6 +171,51 @@ fn what_comes_before_a_pause_takes_effect_does_not_keep_the_buffers() {
 }
 
 #[test]
+fn a_deadline_is_met_though_completions_are_gathered() {
+    for wait in [Duration::ZERO, Duration::from_nanos(1), LONG] {
+        let mut options = two_buffers();
+        options.coalesce = Some(Coalesce {
+            wait,
+            completions: 100,
+        });
+        let mut uring = open(&options);
+        let start = Instant::now();
+        let deadline = Clock.now() + Duration::from_millis(20);
+        let mut seen = Vec::new();
+        while seen.is_empty() {
+            uring
+                .wait_for(Some(deadline), None, |event| seen.push(event))
+                .expect("can wait");
+        }
+        assert_eq!(seen, [Event::Timeout]);
+        assert!(start.elapsed() < LONG / 2, "{wait:?}");
+    }
+}
+
+#[test]
+fn without_time_to_gather_one_completion_ends_the_wait() {
+    for wait in [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_millis(1),
+    ] {
+        let mut options = two_buffers();
+        options.coalesce = Some(Coalesce {
+            wait,
+            completions: 100,
+        });
+        let mut uring = open(&options);
+        let (listener, address) = listener();
+        uring.open(id(0), &target(address)).expect("can connect");
+        uring.socket(id(0), Interest::WRITE);
+        let start = Instant::now();
+        event(&mut uring, id(0));
+        assert!(start.elapsed() < LONG / 2, "{wait:?}");
+        drop(listener);
+    }
+}
+
+#[test]
 fn more_completions_than_there_are_places_for_lose_nothing() {
     let mut options = two_buffers();
     // One byte each: 16,384 completions, four times as many as there are places.

@@ -478,9 +478,8 @@ impl Ring {
                 if patience.at_most.is_some() {
                     args = args.timespec(&time);
                 }
-                let gather = u32::try_from(patience.gather.as_micros()).unwrap_or(u32::MAX);
+                let (want, gather) = self.gathering(&patience);
                 let args = args.min_wait_usec(gather);
-                let want = patience.completions.max(1) as usize;
                 self.ring().submitter().submit_with_args(want, &args)
             }
         };
@@ -489,6 +488,19 @@ impl Ring {
             Some(errno) => Err(errno.into()),
             None => Ok(()),
         }
+    }
+
+    /// How many completions end a wait, and after how many microseconds one is enough.
+    fn gathering(&mut self, patience: &Patience) -> (usize, u32) {
+        // The kernel looks at the whole only after the time to gather.
+        let most = patience.at_most.unwrap_or(Duration::MAX);
+        let gather = patience.gather.min(most).as_micros();
+        let gather = u32::try_from(gather).unwrap_or(u32::MAX);
+        // Without a time the number would have to come, however long that takes.
+        if gather == 0 || !self.ring().params().is_feature_min_timeout() {
+            return (1, 0);
+        }
+        (patience.completions.max(1) as usize, gather)
     }
 
     fn queued(&mut self) -> u32 {
