@@ -143,6 +143,22 @@ fn each_connect_goes_to_its_own_address_whatever_waits_before_it() {
 }
 
 #[test]
+fn a_connect_that_failed_while_nobody_watched_is_told_to_who_watches_later() {
+    let mut uring = open(&two_buffers());
+    let (listener, address) = listener();
+    drop(listener);
+    uring.open(id(0), &target(address)).expect("a socket");
+    until(&mut uring, |uring| {
+        uring.opened(id(0)) != Err(Stall::WouldBlock)
+    });
+    // A watch of something else, so that what was noted down is told, and dropped.
+    look(&mut uring, Duration::ZERO);
+    uring.socket(id(0), Interest::WRITE);
+    assert!(event(&mut uring, id(0)).contains(Ready::ERROR));
+    assert_eq!(uring.opened(id(0)), Err(Stall::Failed(IoError::Refused)));
+}
+
+#[test]
 fn what_comes_before_a_pause_takes_effect_does_not_keep_the_buffers() {
     let mut uring = open(&two_buffers());
     let mut paused = pair(&mut uring, id(0));
