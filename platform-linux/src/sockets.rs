@@ -104,8 +104,8 @@ enum End {
     Open,
     /// The peer has said that nothing more comes.
     Ended,
-    /// A send has told of a reset, and the system tells it once only. What came before it can be
-    /// read, but the end that follows is not a clean one.
+    /// A send has told how the stream broke, and the system tells it once only. What came before it
+    /// can be read, but the end that follows is not a clean one.
     Reset,
     /// The stream has failed or can no longer be trusted.
     Broken,
@@ -560,7 +560,8 @@ impl Socket {
     }
 
     fn send_failed(&mut self, errno: Errno) -> IoError {
-        if errno == Errno::CONNRESET && self.end == End::Open {
+        // A reset after the peer has ended its stream is told as a broken pipe: that end is clean.
+        if errno != Errno::PIPE && self.end == End::Open {
             self.end = End::Reset;
         }
         io_error(errno)

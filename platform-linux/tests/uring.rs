@@ -232,6 +232,33 @@ fn without_time_to_gather_one_completion_ends_the_wait() {
 }
 
 #[test]
+fn a_stream_that_timed_out_in_a_send_does_not_end_well() {
+    let mut uring = open(&without_memory_for_what_stays());
+    let mut peer = pair(&mut uring, id(0));
+    let fd = uring.sockets.fd(id(0)).expect("open");
+    sockopt::set_tcp_user_timeout(fd, 50).expect("a socket");
+    peer.write_all(b"part").expect("sent");
+    // The peer reads nothing: its window closes, and the probes find no end of that.
+    let end = Instant::now() + LONG;
+    loop {
+        match uring.reserve(id(0)) {
+            Ok(room) => {
+                let n = room.len();
+                room.fill(7);
+                let _ = uring.commit(id(0), n);
+            }
+            Err(Stall::WouldBlock) => {}
+            Err(Stall::Failed(_)) => break,
+        }
+        assert!(Instant::now() < end, "it does not time out");
+        uring.socket(id(0), Interest::WRITE);
+        look(&mut uring, Duration::from_millis(5));
+    }
+    assert_eq!(take(&mut uring, id(0)), Ok(Some(b"part".to_vec())));
+    assert!(take(&mut uring, id(0)).is_err(), "a clean end");
+}
+
+#[test]
 fn more_completions_than_there_are_places_for_lose_nothing() {
     let mut options = two_buffers();
     // One byte each: 16,384 completions, four times as many as there are places.
