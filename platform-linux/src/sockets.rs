@@ -287,9 +287,11 @@ impl Sockets {
         self.spill.fits(bytes)
     }
 
-    /// How much room may be lent for sending: little when memory for bytes that stay is scarce.
-    pub(crate) fn most_room(&self) -> usize {
-        if self.spill.is_scarce() {
+    /// How much room may be lent for sending while so many bytes wait elsewhere to be sent: little
+    /// when memory for bytes that stay is scarce, or could not take all of them.
+    pub(crate) fn most_room(&self, waiting: usize) -> usize {
+        let most = self.send.len().saturating_add(waiting);
+        if self.spill.is_scarce() || !self.spill.fits(most) {
             self.send.len().min(SCARCE_SEND_BYTES)
         } else {
             self.send.len()
@@ -491,7 +493,7 @@ impl Transport for Sockets {
 
     fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
         self.flush(conn)?;
-        let size = self.most_room();
+        let size = self.most_room(0);
         self.room = Some((conn, size));
         Ok(&mut self.send[..size])
     }

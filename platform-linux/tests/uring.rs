@@ -187,6 +187,35 @@ fn what_comes_before_a_pause_takes_effect_does_not_keep_the_buffers() {
 }
 
 #[test]
+fn without_spill_memory_each_unread_upload_keeps_4_kib_at_most() {
+    let mut options = without_memory_for_what_stays();
+    options.send_bytes = 1024 * 1024;
+    let mut uring = open(&options);
+    let count = 8;
+    let peers: Vec<_> = (0..count).map(|at| pair(&mut uring, id(at))).collect();
+    let mut stuck = vec![false; count as usize];
+    let end = Instant::now() + LONG;
+    while stuck.iter().any(|stuck| !stuck) && Instant::now() < end {
+        for (at, stuck) in (0..).zip(&mut stuck) {
+            match uring.reserve(id(at)) {
+                Ok(room) => {
+                    let n = room.len();
+                    room.fill(7);
+                    uring.commit(id(at), n).expect("open");
+                }
+                Err(Stall::WouldBlock) => *stuck = true,
+                Err(Stall::Failed(error)) => panic!("{error}"),
+            }
+        }
+        look(&mut uring, Duration::ZERO);
+        let held = uring.spilled_bytes();
+        assert!(held <= count as usize * 4096, "{held} bytes are held");
+    }
+    assert!(stuck.iter().all(|stuck| *stuck), "{stuck:?}");
+    drop(peers);
+}
+
+#[test]
 fn a_deadline_is_met_though_completions_are_gathered() {
     for wait in [Duration::ZERO, Duration::from_nanos(1), LONG] {
         let mut options = two_buffers();

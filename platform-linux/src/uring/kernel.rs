@@ -340,11 +340,19 @@ impl Ring {
 
     /// Closes a descriptor, after what was pushed before.
     pub(super) fn close(&mut self, fd: OwnedFd) {
-        if self.broken.is_some() {
-            return;
+        let entry = opcode::Close::new(Fd(fd.as_raw_fd())).build();
+        if self.broken.is_none() && self.push(entry, Tag::IGNORED) {
+            // It is the kernel's to close.
+            let _ = fd.into_raw_fd();
+        } else {
+            self.unclosed.push(fd);
         }
-        let entry = opcode::Close::new(Fd(fd.into_raw_fd())).build();
-        self.push(entry, Tag::IGNORED);
+    }
+
+    /// How much of the memory for sending waits for the kernel.
+    pub(super) fn queued_bytes(&mut self) -> usize {
+        let arena = self.arena();
+        if arena.in_flight == 0 { 0 } else { arena.used }
     }
 
     /// Is there room for sending?

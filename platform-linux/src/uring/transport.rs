@@ -156,7 +156,8 @@ impl Transport for Uring {
             self.room = None;
             return self.sockets.reserve(conn);
         }
-        let room = self.ring.room(self.sockets.most_room());
+        let waiting = self.ring.queued_bytes();
+        let room = self.ring.room(self.sockets.most_room(waiting));
         self.room = Some((conn, room.len()));
         Ok(room)
     }
