@@ -187,6 +187,41 @@ fn what_comes_before_a_pause_takes_effect_does_not_keep_the_buffers() {
 }
 
 #[test]
+fn what_is_left_unread_stays_within_the_spill_memory() {
+    let limit = 1024 * 1024;
+    let mut options = two_buffers();
+    options.sockets.spill_bytes = limit;
+    options.receive_bytes = 16 * 4096;
+    options.whole_buffers = 16;
+    let mut uring = open(&options);
+    let mut peers: Vec<_> = (0..8).map(|at| pair(&mut uring, id(at))).collect();
+    for peer in &peers {
+        peer.set_nonblocking(true).expect("a socket");
+    }
+    let chunk = pattern(4096);
+    for round in 0..400 {
+        for (at, peer) in (0..).zip(&mut peers) {
+            let _ = peer.write(&chunk);
+            let want = if round % 2 == 0 {
+                Interest::READ
+            } else {
+                Interest::NONE
+            };
+            uring.socket(id(at), want);
+        }
+        look(&mut uring, Duration::ZERO);
+        look(&mut uring, Duration::ZERO);
+        let held = uring.spilled_bytes();
+        assert!(held <= limit, "{held} bytes are held in round {round}");
+    }
+    assert!(
+        uring.spilled_bytes() > limit / 4,
+        "{}",
+        uring.spilled_bytes()
+    );
+}
+
+#[test]
 fn without_spill_memory_each_unread_upload_keeps_4_kib_at_most() {
     let mut options = without_memory_for_what_stays();
     options.send_bytes = 1024 * 1024;
