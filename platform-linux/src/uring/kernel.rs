@@ -130,12 +130,13 @@ impl Buffers {
     fn new(bytes: usize, count: u16) -> io::Result<Self> {
         let count = count.min(1 << 15).next_power_of_two();
         let size = (bytes / usize::from(count)).max(1);
+        let bytes = u32::try_from(size).map_err(|_| Errno::INVAL)?;
         let entry = size_of::<BufRingEntry>();
         Ok(Self {
             ring: Region::new(usize::from(count) * entry)?,
             memory: Region::new(usize::from(count) * size)?,
             count,
-            size: u32::try_from(size).map_err(|_| Errno::INVAL)?,
+            size: bytes,
             tail: 0,
             free: 0,
             state: vec![Buffer::default(); usize::from(count)].into_boxed_slice(),
