@@ -645,3 +645,25 @@ fn two_loops_of_one_thread_do_not_disturb_each_other() {
     drop(first);
     assert_eq!(take(&mut second, id(0)), Ok(Some(b"ping".to_vec())));
 }
+
+#[test]
+fn new_connections_do_not_come_on_top_of_many_closed_ones() {
+    let mut uring = open(&UringOptions::default());
+    let (listener, address) = listener();
+    let count = 100;
+    let mut peers: Vec<_> = (0..count)
+        .map(|at| connect(&mut uring, id(at), &listener))
+        .collect();
+    for (at, peer) in (0..).zip(&mut peers) {
+        peer.set_nonblocking(true).expect("a socket");
+        uring.socket(id(at), Interest::BOTH);
+    }
+    look(&mut uring, Duration::ZERO);
+    for at in 0..count {
+        uring.close(id(at));
+    }
+    uring.open(id(count), &target(address)).expect("a socket");
+    // No wait was needed for that.
+    let closed = peers.iter_mut().filter_map(|peer| peer.read(&mut [0]).ok());
+    assert_eq!(closed.count(), peers.len());
+}

@@ -31,6 +31,8 @@ const LEAST_ROOM: usize = 8 * 1024;
 const MOST_SEND: usize = 1 << 30;
 /// How many connects may wait for the next submission. Their addresses must stay until then.
 const CONNECTS: usize = 64;
+/// So many closes may be under way when a new connection is made.
+const MOST_CLOSING: u32 = 64;
 /// How often a submission that the kernel does not take is tried again.
 const TRIES: usize = 1000;
 /// How often, and how long each time, the end of cancelled operations is awaited.
@@ -234,6 +236,8 @@ pub(super) struct Ring {
     /// Descriptors that the ring could not close. Operations that name them may still be queued, so
     /// they stay open as long as it.
     unclosed: Vec<OwnedFd>,
+    /// Closes that may not have come to their end.
+    closing: u32,
 }
 
 const OPENED: &str = "only `drop` takes it";
@@ -244,7 +248,7 @@ impl Ring {
     /// # Errors
     /// What the kernel refuses: see [`super::probe`].
     pub(super) fn new(setup: &Setup) -> io::Result<Self> {
-        let ring = build(setup)?;
+        let ring = setup.build()?;
         let mut buffers = Buffers::registered(&ring, setup)?;
         for buffer in 0..buffers.count {
             buffers.provide(buffer);
@@ -261,6 +265,7 @@ impl Ring {
             in_flight: 0,
             broken: None,
             unclosed: Vec::new(),
+            closing: 0,
         })
     }
 
@@ -276,20 +281,11 @@ impl Ring {
         self.arena.as_mut().expect(OPENED)
     }
 
-    /// Does the kernel know all operations that are used here? The name of one that it does not.
-    pub(super) fn missing(&mut self) -> io::Result<Option<&'static str>> {
+    /// Which operations the kernel knows.
+    pub(super) fn known(&mut self) -> io::Result<Probe> {
         let mut probe = Probe::new();
         self.ring().submitter().register_probe(&mut probe)?;
-        let needed = [
-            ("RECV", opcode::RecvMulti::CODE),
-            ("SEND", opcode::Send::CODE),
-            ("CONNECT", opcode::Connect::CODE),
-            ("POLL_ADD", opcode::PollAdd::CODE),
-            ("ASYNC_CANCEL", opcode::AsyncCancel::CODE),
-            ("CLOSE", opcode::Close::CODE),
-        ];
-        let lacks = |&&(_, code): &&(_, u8)| !probe.is_supported(code);
-        Ok(needed.iter().find(lacks).map(|(name, _)| *name))
+        Ok(probe)
     }
 
     /// How many buffers the kernel has to receive into.
@@ -345,9 +341,26 @@ impl Ring {
         if self.broken.is_none() && self.push(entry, Tag::IGNORED) {
             // It is the kernel's to close.
             let _ = fd.into_raw_fd();
+            self.closing += 1;
         } else {
             self.unclosed.push(fd);
         }
+    }
+
+    /// Ends what was closed if that is much, so that new connections don't come on top of it.
+    ///
+    /// A connection is gone only when the kernel has worked on the ends of its operations. In a wait
+    /// it works on 20 ends, or on as many as are waited for (6.18); here on all, without a wait.
+    pub(super) fn hasten_closes(&mut self) {
+        if self.closing < MOST_CLOSING {
+            return;
+        }
+        self.closing = 0;
+        let now = Timespec::new();
+        let args = SubmitArgs::new().timespec(&now);
+        let all = self.ring().params().cq_entries() as usize;
+        let result = self.ring().submitter().submit_with_args(all, &args);
+        self.submitted(result.map(drop));
     }
 
     /// How much of the memory for sending waits for the kernel.
@@ -487,7 +500,8 @@ impl Ring {
                 if patience.at_most.is_some() {
                     args = args.timespec(&time);
                 }
-                let (want, gather) = self.gathering(&patience);
+                let can = self.ring().params().is_feature_min_timeout();
+                let (want, gather) = patience.gathering(can);
                 let args = args.min_wait_usec(gather);
                 self.ring().submitter().submit_with_args(want, &args)
             }
@@ -497,19 +511,6 @@ impl Ring {
             Some(errno) => Err(errno.into()),
             None => Ok(()),
         }
-    }
-
-    /// How many completions end a wait, and after how many microseconds one is enough.
-    fn gathering(&mut self, patience: &Patience) -> (usize, u32) {
-        // The kernel looks at the whole only after the time to gather.
-        let most = patience.at_most.unwrap_or(Duration::MAX);
-        let gather = patience.gather.min(most).as_micros();
-        let gather = u32::try_from(gather).unwrap_or(u32::MAX);
-        // Without a time the number would have to come, however long that takes.
-        if gather == 0 || !self.ring().params().is_feature_min_timeout() {
-            return (1, 0);
-        }
-        (patience.completions.max(1) as usize, gather)
     }
 
     fn queued(&mut self) -> u32 {
@@ -601,22 +602,4 @@ impl Drop for Ring {
             std::mem::forget((buffers, arena));
         }
     }
-}
-
-/// A ring with all flags that save time, or without the one that is younger than the others.
-fn build(setup: &Setup) -> io::Result<IoUring> {
-    let wanted = |no_array: bool| {
-        let mut builder = IoUring::builder();
-        builder
-            .setup_clamp()
-            .setup_cqsize(setup.completions)
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_submit_all();
-        if no_array {
-            builder.setup_no_sqarray();
-        }
-        builder.build(setup.submissions)
-    };
-    wanted(true).or_else(|_| wanted(false))
 }

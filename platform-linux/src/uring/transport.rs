@@ -84,6 +84,7 @@ impl Transport for Uring {
     /// `IoError::NoBuffers`.
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
         let tag = Tag::new(conn, Op::Connect).ok_or(IoError::NoBuffers)?;
+        self.ring.hasten_closes();
         match self.sockets.create(conn, target.address) {
             Err(IoError::NoDescriptors) => {
                 // Some may only wait to be closed.
