@@ -12,6 +12,7 @@ use muxfer_core::ConnId;
 use muxfer_core::net::{Interest, IoError, Stall};
 use muxfer_core::platform::{Transport, Watch};
 use muxfer_linux::{Epoll, EpollOptions, SocketOptions};
+use rustix::net::sockopt;
 
 const CLOSED: Stall<IoError> = Stall::Failed(IoError::Closed);
 
@@ -149,6 +150,23 @@ fn a_reset_that_a_send_was_told_is_never_a_clean_end() {
         send(&mut epoll, id(0), b"more"),
         Err(Stall::Failed(IoError::Closed))
     );
+}
+
+#[test]
+fn a_time_out_that_a_send_was_told_is_never_a_clean_end() {
+    let mut epoll = epoll();
+    let mut peer = pair(&mut epoll, id(0));
+    let fd = epoll.sockets.fd(id(0)).expect("open");
+    sockopt::set_tcp_user_timeout(fd, 50).expect("a socket");
+    peer.write_all(b"part").expect("sent");
+    // The peer reads nothing, so its window closes and stays closed.
+    let chunk = [7; 50_000];
+    while !matches!(send(&mut epoll, id(0), &chunk), Err(Stall::Failed(_))) {
+        wait(&mut epoll, id(0), Interest::WRITE);
+    }
+    assert_eq!(fill(&mut epoll, id(0), 9), Ok(b"part".to_vec()));
+    epoll.consume(id(0), 4);
+    assert!(fill(&mut epoll, id(0), 9).is_err(), "a clean end");
 }
 
 #[test]

@@ -475,10 +475,18 @@ impl Ring {
 
     /// Hands all operations to the kernel, and waits for nothing.
     pub(super) fn submit(&mut self) {
+        let result = self.enter_now(EnterFlags::empty());
+        self.submitted(result.map(drop));
+    }
+
+    fn enter_now(&mut self, flags: EnterFlags) -> io::Result<usize> {
         let queued = self.queued();
         // SAFETY: no argument is passed.
-        let result = unsafe { self.ring().submitter().enter::<()>(queued, 0, 0, None) };
-        self.submitted(result.map(drop));
+        unsafe {
+            self.ring()
+                .submitter()
+                .enter::<()>(queued, 0, flags.bits(), None)
+        }
     }
 
     /// Hands all operations to the kernel and lets it work on what has come; waits for completions
@@ -488,12 +496,7 @@ impl Ring {
     /// The kernel takes no operations.
     pub(super) fn enter(&mut self, patience: Option<Patience>) -> io::Result<()> {
         let result = match patience {
-            None => {
-                let flags = EnterFlags::GETEVENTS.bits();
-                let queued = self.queued();
-                // SAFETY: no argument is passed.
-                unsafe { self.ring().submitter().enter::<()>(queued, 0, flags, None) }
-            }
+            None => self.enter_now(EnterFlags::GETEVENTS),
             Some(patience) => {
                 let time = patience.at_most.map_or_else(Timespec::new, Timespec::from);
                 let mut args = SubmitArgs::new();
@@ -578,12 +581,7 @@ impl Ring {
             if self.in_flight == 0 {
                 return true;
             }
-            let patience = Patience {
-                at_most: Some(LAST_WAIT),
-                completions: 1,
-                gather: Duration::ZERO,
-            };
-            if self.enter(Some(patience)).is_err() {
+            if self.enter(Some(Patience::for_one(LAST_WAIT))).is_err() {
                 return false;
             }
         }
