@@ -4,7 +4,9 @@ use crate::Error;
 use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
-use crate::wire::{Chunk, Line, Status, check_line, is_name, list, next_line, parse_field_line};
+use crate::wire::{
+    Chunk, Line, Meaning, Status, check_line, list, next_line, parse_field_line,
+};
 
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
 
@@ -114,6 +116,29 @@ enum Connection {
     Nothing,
     KeepAlive,
     Close,
+}
+
+impl Connection {
+    /// With one more `Connection` field.
+    fn and(self, value: &[u8]) -> Self {
+        // The common case is this one option.
+        if value == b"keep-alive" {
+            return self.and_option(value);
+        }
+        list(value).fold(self, Self::and_option)
+    }
+
+    #[inline]
+    fn and_option(self, option: &[u8]) -> Self {
+        // `close` wins over anything else that is said (RFC 9112 §9.3).
+        if self == Self::Close || option.eq_ignore_ascii_case(b"close") {
+            Self::Close
+        } else if option.eq_ignore_ascii_case(b"keep-alive") {
+            Self::KeepAlive
+        } else {
+            self
+        }
+    }
 }
 
 /// The state of receiving one response, 1xx responses before it included.
@@ -372,7 +397,7 @@ impl Receiver {
             check_line(line.bytes)?;
         }
         match self.stage {
-            Stage::StatusLine => self.status_line(line.bytes, sink),
+            Stage::StatusLine => self.status_line(line, sink),
             Stage::Fields if line.bytes.is_empty() => self.head_end(limits, sink),
             Stage::Fields => self.field(line, limits, sink),
             // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
@@ -385,9 +410,9 @@ impl Receiver {
                 Ok(())
             }
             Stage::Trailers => {
-                let (name, value) = parse_field_line(line)?;
+                let field = parse_field_line(line)?;
                 self.count_field(limits)?;
-                sink.on_trailer(name, value)
+                sink.on_trailer(field.name, field.value)
             }
             Stage::Body | Stage::Complete => Err(Error::Internal),
         }
@@ -402,8 +427,8 @@ impl Receiver {
         }
     }
 
-    fn status_line<S: Sink>(&mut self, line: &[u8], sink: &mut S) -> Result<(), Error> {
-        let status = Status::parse(line)?;
+    fn status_line<S: Sink>(&mut self, line: &Line<'_>, sink: &mut S) -> Result<(), Error> {
+        let status = Status::parse_line(line)?;
         self.code = status.code;
         self.minor = status.minor;
         self.stage = Stage::Fields;
@@ -423,27 +448,19 @@ impl Receiver {
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let (name, value) = parse_field_line(line)?;
+        let field = parse_field_line(line)?;
         self.count_field(limits)?;
-        if is_name(name, "content-length") {
-            let known = self.has_length.then_some(self.length);
-            self.length = add_length(known, value)?.unwrap_or(0);
-            self.has_length = true;
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            self.coding = self.coding.add(value)?;
-        } else if is_name(name, "connection") {
-            for option in list(value) {
-                // `close` wins over anything else that is said (RFC 9112 §9.3).
-                if option.eq_ignore_ascii_case(b"close") {
-                    self.says = Connection::Close;
-                } else if option.eq_ignore_ascii_case(b"keep-alive")
-                    && self.says == Connection::Nothing
-                {
-                    self.says = Connection::KeepAlive;
-                }
+        match field.meaning {
+            Meaning::Other => {}
+            Meaning::Length => {
+                let known = self.has_length.then_some(self.length);
+                self.length = add_length(known, field.value)?;
+                self.has_length = true;
             }
+            Meaning::Coding => self.coding = self.coding.add(field.value)?,
+            Meaning::Connection => self.says = self.says.and(field.value),
         }
-        sink.on_field(name, value)
+        sink.on_field(field.name, field.value)
     }
 
     fn head_end<S: Sink>(&mut self, limits: &Limits, sink: &mut S) -> Result<(), Error> {

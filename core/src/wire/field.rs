@@ -1,7 +1,7 @@
 //! One field line of a head or a trailer (RFC 9112 §5).
 
 use super::line::Line;
-use super::token::{is_field_value, is_token_byte, trim_ows};
+use super::token::{is_field_value, is_name, is_token_byte, trim_ows};
 use crate::error::ResponseError;
 
 /// Reads a field line without its end: the name in the peer's case, and the value without the white
@@ -19,23 +19,72 @@ pub fn parse_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
     Ok((name, value))
 }
 
+/// What a field of a response is to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// `Content-Length`.
+    Length,
+    /// `Transfer-Encoding`.
+    Coding,
+    /// `Connection`.
+    Connection,
+    /// None of these.
+    Other,
+}
+
+/// A field line taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// In the peer's case.
+    pub name: &'a str,
+    /// Without the white space around it.
+    pub value: &'a [u8],
+    /// What it is to the engine.
+    pub meaning: Meaning,
+}
+
 /// [`parse_field`] for a line of which something may be known.
 ///
 /// # Errors
 /// Those of [`parse_field`].
-pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<(&'a str, &'a [u8]), ResponseError> {
-    if line.is_clean {
-        split_field(line.bytes)
+#[inline(always)]
+pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
+    match split_common(line.bytes) {
+        Some((name, value, meaning)) if line.is_clean => Ok(Field {
+            name,
+            value: trim_ows(value),
+            meaning,
+        }),
+        Some(_) | None => parse_uncommon(line),
+    }
+}
+
+fn parse_uncommon<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
+    let (name, value) = if line.is_clean {
+        split_field(line.bytes)?
     } else {
-        parse_field(line.bytes)
+        parse_field(line.bytes)?
+    };
+    Ok(Field {
+        name,
+        value,
+        meaning: Meaning::of(name),
+    })
+}
+
+impl Meaning {
+    fn of(name: &str) -> Self {
+        match name.len() {
+            10 if is_name(name, "connection") => Self::Connection,
+            14 if is_name(name, "content-length") => Self::Length,
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => Self::Coding,
+            _ => Self::Other,
+        }
     }
 }
 
 /// Name and value; the value is not looked at.
 fn split_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
-    if let Some((name, value)) = split_common(line) {
-        return Ok((name, trim_ows(value)));
-    }
     if let [b' ' | b'\t', ..] = line {
         return Err(ResponseError::Folded);
     }
@@ -56,30 +105,33 @@ fn split_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
 }
 
 /// Fields that nearly all responses have, with names as nearly all servers write them. That they are
-/// tokens and text need not be found out again.
-fn split_common(line: &[u8]) -> Option<(&'static str, &[u8])> {
+/// tokens and text need not be found out again, nor what they mean.
+#[inline(always)]
+fn split_common(line: &[u8]) -> Option<(&'static str, &[u8], Meaning)> {
     macro_rules! one_of {
-        ($($name:literal),+) => {{
+        ($($name:literal $meaning:ident),+) => {{
             $(if let Some(value) = line.strip_prefix(concat!($name, ":").as_bytes()) {
-                return Some(($name, value));
+                return Some(($name, value, Meaning::$meaning));
             })+
         }};
     }
-    match line.first()? {
-        b'A' => one_of!("Accept-Ranges", "Age"),
-        b'C' => one_of!(
-            "Content-Type",
-            "Content-Length",
-            "Connection",
-            "Cache-Control"
-        ),
-        b'D' => one_of!("Date"),
-        b'E' => one_of!("ETag", "Expires"),
-        b'K' => one_of!("Keep-Alive"),
-        b'L' => one_of!("Last-Modified", "Location"),
-        b'S' => one_of!("Server", "Set-Cookie"),
-        b'T' => one_of!("Transfer-Encoding"),
-        b'V' => one_of!("Vary", "Via"),
+    match line.first_chunk()? {
+        b"Acce" => one_of!("Accept-Ranges" Other),
+        b"Age:" => one_of!("Age" Other),
+        b"Cach" => one_of!("Cache-Control" Other),
+        b"Conn" => one_of!("Connection" Connection),
+        b"Cont" => one_of!("Content-Type" Other, "Content-Length" Length),
+        b"Date" => one_of!("Date" Other),
+        b"ETag" => one_of!("ETag" Other),
+        b"Expi" => one_of!("Expires" Other),
+        b"Keep" => one_of!("Keep-Alive" Other),
+        b"Last" => one_of!("Last-Modified" Other),
+        b"Loca" => one_of!("Location" Other),
+        b"Serv" => one_of!("Server" Other),
+        b"Set-" => one_of!("Set-Cookie" Other),
+        b"Tran" => one_of!("Transfer-Encoding" Coding),
+        b"Vary" => one_of!("Vary" Other),
+        b"Via:" => one_of!("Via" Other),
         _ => {}
     }
     None
@@ -91,10 +143,18 @@ mod tests {
 
     use super::*;
 
+    fn is_odd(line: &[u8]) -> bool {
+        line.iter().any(|byte| *byte < b' ' || *byte == 0x7f)
+    }
+
     #[test]
     fn common_names_are_read_like_all_others() {
         for line in [
-            &b"Content-Type: text/html"[..],
+            &b"Connection: close"[..],
+            b"Connections: close",
+            b"Transfer-Encoding: chunked",
+            b"Accept-Ranges: bytes",
+            b"Content-Type: text/html",
             b"Content-Length:5",
             b"Content-Length :5",
             b"Content-Lengths: 5",
@@ -105,9 +165,16 @@ mod tests {
         ] {
             let other = line.to_ascii_lowercase();
             assert_eq!(split_common(&other), None);
-            let lower = parse_field(&other).map(|(name, value)| (name.len(), value.len()));
-            let given = parse_field(line).map(|(name, value)| (name.len(), value.len()));
-            assert_eq!(given, lower, "{line:?}");
+            let read = |bytes| {
+                let line = Line {
+                    bytes,
+                    length: 0,
+                    is_clean: !is_odd(bytes),
+                };
+                let field = parse_field_line(&line);
+                field.map(|field| (field.name.len(), field.value.len(), field.meaning))
+            };
+            assert_eq!(read(line), read(&other), "{line:?}");
         }
     }
 

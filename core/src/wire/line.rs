@@ -1,6 +1,6 @@
 //! Lines of a message head (RFC 9112 §2.2).
 
-use super::token::first_control;
+use super::scan::first_control;
 use crate::error::ResponseError;
 
 /// The first line of `input`, without its end, and how many bytes it takes with its end. `None` if
@@ -28,7 +28,7 @@ pub struct Line<'a> {
 
 /// What [`find_line`] finds, with what can be told of it without another look.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
     // In nearly all lines the first control character is that of the end.
     let at = first_control(input, b' ')?;
@@ -39,6 +39,12 @@ pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
             is_clean: true,
         });
     }
+    unusual_line(input)
+}
+
+/// One that holds a control character, or ends with a line feed alone.
+#[cold]
+fn unusual_line(input: &[u8]) -> Option<Line<'_>> {
     let (bytes, length) = find_line(input)?;
     Some(Line {
         bytes,
