@@ -5,7 +5,8 @@ use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
 use crate::wire::{
-    Chunk, Line, Meaning, Status, check_line, list, next_line, parse_field_line,
+    Chunk, Field, Line, Meaning, Status, check_line, clean_line, list, next_line,
+    parse_clean_field, parse_field_line,
 };
 
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
@@ -328,8 +329,47 @@ impl Receiver {
             }
             self.whole_line(&line, limits, sink)?;
             used += line.length;
+            if self.stage == Stage::Fields {
+                used += self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
+            }
         }
         Ok(used)
+    }
+
+    /// Uses up fields up to the first line that is empty, cut, or not known to be clean: the inner
+    /// loop of reading a head. Answers how many bytes that were.
+    fn plain_fields<S: Sink>(
+        &mut self,
+        input: &[u8],
+        longest: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<usize, Error> {
+        let mut rest = input;
+        while let Some((line, behind)) = clean_line(rest)
+            && !line.is_empty()
+        {
+            let length = line.len() + CR_LF.len();
+            if length > longest {
+                return Err(Limit::Line.into());
+            }
+            self.count_bytes(length, limits)?;
+            let field = parse_clean_field(line)?;
+            self.field(&field, limits, sink)?;
+            rest = behind;
+        }
+        Ok(input.len() - rest.len())
+    }
+
+    #[inline]
+    fn count_bytes(&mut self, line: usize, limits: &Limits) -> Result<(), Limit> {
+        let total = u32::try_from(line)
+            .ok()
+            .and_then(|n| self.head_bytes.checked_add(n));
+        self.head_bytes = total
+            .filter(|n| *n <= limits.head_bytes)
+            .ok_or(Limit::HeadBytes)?;
+        Ok(())
     }
 
     /// Uses up a piece of a line that begins or ends in another slice. `Progress::Complete` here
@@ -379,27 +419,20 @@ impl Receiver {
         })
     }
 
-    /// Folded into its callers: it is the inner loop of reading a head.
-    #[inline(always)]
     fn whole_line<S: Sink>(
         &mut self,
         line: &Line<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let total = u32::try_from(line.length)
-            .ok()
-            .and_then(|n| self.head_bytes.checked_add(n));
-        self.head_bytes = total
-            .filter(|n| *n <= limits.head_bytes)
-            .ok_or(Limit::HeadBytes)?;
+        self.count_bytes(line.length, limits)?;
         if !line.is_clean {
             check_line(line.bytes)?;
         }
         match self.stage {
             Stage::StatusLine => self.status_line(line, sink),
             Stage::Fields if line.bytes.is_empty() => self.head_end(limits, sink),
-            Stage::Fields => self.field(line, limits, sink),
+            Stage::Fields => self.field(&parse_field_line(line)?, limits, sink),
             // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
             // (RFC 9112 §7.1), and strict readers see the end of the message elsewhere.
             Stage::Trailers if line.length < line.bytes.len() + CR_LF.len() => {
@@ -444,11 +477,10 @@ impl Receiver {
     #[inline(always)]
     fn field<S: Sink>(
         &mut self,
-        line: &Line<'_>,
+        field: &Field<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let field = parse_field_line(line)?;
         self.count_field(limits)?;
         match field.meaning {
             Meaning::Other => {}

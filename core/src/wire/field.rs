@@ -47,24 +47,36 @@ pub struct Field<'a> {
 ///
 /// # Errors
 /// Those of [`parse_field`].
-#[inline(always)]
 pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
-    match split_common(line.bytes) {
-        Some((name, value, meaning)) if line.is_clean => Ok(Field {
+    if line.is_clean {
+        return parse_clean_field(line.bytes);
+    }
+    let (name, value) = parse_field(line.bytes)?;
+    Ok(Field {
+        name,
+        value,
+        meaning: Meaning::of(name),
+    })
+}
+
+/// [`parse_field`] for a line that is known to hold no control character.
+///
+/// # Errors
+/// Those of [`parse_field`].
+#[inline(always)]
+pub fn parse_clean_field(line: &[u8]) -> Result<Field<'_>, ResponseError> {
+    match split_common(line) {
+        Some((name, value, meaning)) => Ok(Field {
             name,
             value: trim_ows(value),
             meaning,
         }),
-        Some(_) | None => parse_uncommon(line),
+        None => parse_uncommon(line),
     }
 }
 
-fn parse_uncommon<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
-    let (name, value) = if line.is_clean {
-        split_field(line.bytes)?
-    } else {
-        parse_field(line.bytes)?
-    };
+fn parse_uncommon(line: &[u8]) -> Result<Field<'_>, ResponseError> {
+    let (name, value) = split_field(line)?;
     Ok(Field {
         name,
         value,

@@ -31,6 +31,8 @@ pub struct Url<'a> {
     pub query: Option<&'a str>,
     /// What stands behind the `#`. It is never sent.
     pub fragment: Option<&'a str>,
+    /// Host and port, where the text is known to have them as they stand in a `Host` field.
+    pub(super) written: Option<&'a str>,
 }
 
 /// Where the parts of a URL lie in its text: who takes the same text apart again need not read it.
@@ -46,6 +48,7 @@ pub struct Parts {
     path: Span,
     query: Option<Span>,
     fragment: Option<Span>,
+    written: Option<Span>,
 }
 
 /// From which byte on, up to which.
@@ -69,6 +72,7 @@ impl<'a> Url<'a> {
             path: span(self.path),
             query: self.query.map(span),
             fragment: self.fragment.map(span),
+            written: self.written.map(span),
         }
     }
 
@@ -90,6 +94,7 @@ impl<'a> Url<'a> {
             path: part(parts.path)?,
             query: maybe(parts.query)?,
             fragment: maybe(parts.fragment)?,
+            written: maybe(parts.written)?,
         })
     }
 
@@ -111,8 +116,7 @@ impl<'a> Url<'a> {
             None => split_scheme(text)?,
         };
         let (authority, rest) = Authority::parse_front(rest, scheme)?;
-        let (rest, fragment) = split_off(rest, b'#');
-        let (path, query) = split_off(rest, b'?');
+        let (path, query, fragment) = split_path(rest);
         Ok(Self {
             scheme,
             userinfo: authority.userinfo,
@@ -122,6 +126,7 @@ impl<'a> Url<'a> {
             path,
             query,
             fragment,
+            written: authority.written,
         })
     }
 
@@ -139,9 +144,7 @@ impl<'a> Url<'a> {
         'a: 'b,
     {
         let room = into.get_mut(..self.host.len())?;
-        // No early end: so all bytes are compared at once.
-        let is_lower = |is, byte: u8| is & !byte.is_ascii_uppercase();
-        if self.host.bytes().fold(true, is_lower) {
+        if self.written.is_some() {
             return Some(self.host);
         }
         room.copy_from_slice(self.host.as_bytes());
@@ -185,6 +188,9 @@ impl<'a> Url<'a> {
     /// Writes host and port as they stand in a `Host` field (RFC 9110 §7.2): lower case, IPv6 in
     /// brackets, the port only if it is not the scheme's own.
     pub fn render_host(&self, render: &mut Render<'_>) {
+        if let Some(written) = self.written {
+            return render.put(written.as_bytes());
+        }
         if self.is_ipv6 {
             render.put(b"[");
         }
@@ -222,11 +228,20 @@ fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
     Ok((scheme, rest))
 }
 
-/// What stands before the first `mark`, which is of ASCII, and behind it if there is one.
-fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
-    match memchr::memchr(mark, text.as_bytes()) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
+/// Path, query and fragment (RFC 3986 §3.3 to §3.5).
+fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    match memchr::memchr2(b'?', b'#', text.as_bytes()) {
+        None => (text, None, None),
+        Some(at) => {
+            let (path, rest) = (&text[..at], &text[at + 1..]);
+            if text.as_bytes()[at] == b'#' {
+                return (path, None, Some(rest));
+            }
+            match memchr::memchr(b'#', rest.as_bytes()) {
+                Some(at) => (path, Some(&rest[..at]), Some(&rest[at + 1..])),
+                None => (path, Some(rest), None),
+            }
+        }
     }
 }
 
