@@ -363,12 +363,13 @@ impl Receiver {
 
     #[inline]
     fn count_bytes(&mut self, line: usize, limits: &Limits) -> Result<(), Limit> {
-        let total = u32::try_from(line)
-            .ok()
-            .and_then(|n| self.head_bytes.checked_add(n));
-        self.head_bytes = total
-            .filter(|n| *n <= limits.head_bytes)
-            .ok_or(Limit::HeadBytes)?;
+        let total = u64::from(self.head_bytes) + line as u64;
+        if total > limits.head_bytes.into() {
+            return Err(Limit::HeadBytes);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "not above a limit of 32 bits")]
+        let total = total as u32;
+        self.head_bytes = total;
         Ok(())
     }
 

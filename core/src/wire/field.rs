@@ -127,23 +127,21 @@ fn split_common(line: &[u8]) -> Option<(&'static str, &[u8], Meaning)> {
             })+
         }};
     }
-    match line.first_chunk()? {
-        b"Acce" => one_of!("Accept-Ranges" Other),
-        b"Age:" => one_of!("Age" Other),
-        b"Cach" => one_of!("Cache-Control" Other),
-        b"Conn" => one_of!("Connection" Connection),
-        b"Cont" => one_of!("Content-Type" Other, "Content-Length" Length),
-        b"Date" => one_of!("Date" Other),
-        b"ETag" => one_of!("ETag" Other),
-        b"Expi" => one_of!("Expires" Other),
-        b"Keep" => one_of!("Keep-Alive" Other),
-        b"Last" => one_of!("Last-Modified" Other),
-        b"Loca" => one_of!("Location" Other),
-        b"Serv" => one_of!("Server" Other),
-        b"Set-" => one_of!("Set-Cookie" Other),
-        b"Tran" => one_of!("Transfer-Encoding" Coding),
-        b"Vary" => one_of!("Vary" Other),
-        b"Via:" => one_of!("Via" Other),
+    match line.first()? {
+        b'A' => one_of!("Accept-Ranges" Other, "Age" Other),
+        b'C' => one_of!(
+            "Content-Type" Other,
+            "Content-Length" Length,
+            "Connection" Connection,
+            "Cache-Control" Other
+        ),
+        b'D' => one_of!("Date" Other),
+        b'E' => one_of!("ETag" Other, "Expires" Other),
+        b'K' => one_of!("Keep-Alive" Other),
+        b'L' => one_of!("Last-Modified" Other, "Location" Other),
+        b'S' => one_of!("Server" Other, "Set-Cookie" Other),
+        b'T' => one_of!("Transfer-Encoding" Coding),
+        b'V' => one_of!("Vary" Other, "Via" Other),
         _ => {}
     }
     None

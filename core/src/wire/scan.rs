@@ -1,16 +1,17 @@
-//! Looks for control characters, sixteen bytes at a time.
+//! Looks for control characters, eight bytes at a time.
 
 /// How many bytes are looked at at once.
-const WIDTH: usize = 16;
+const WIDTH: usize = 8;
 
 /// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
 #[must_use]
 #[inline(always)]
 pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
-    let (chunks, rest) = bytes.as_chunks::<WIDTH>();
-    for (nth, chunk) in chunks.iter().enumerate() {
-        if !is_plain(chunk, least) {
-            return control_in_chunk(chunk, least).map(|at| nth * WIDTH + at);
+    let (words, rest) = bytes.as_chunks::<WIDTH>();
+    for (nth, word) in words.iter().enumerate() {
+        let found = control_in_word(*word, least);
+        if found != 0 {
+            return Some(nth * WIDTH + place(found));
         }
     }
     if rest.is_empty() {
@@ -20,41 +21,28 @@ pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
     }
 }
 
-/// The same for what is left behind whole chunks that hold none.
+/// The same for what is left behind whole words that hold none.
 #[inline]
 fn control_at_end(bytes: &[u8], rest: &[u8], least: u8) -> Option<usize> {
     match bytes.last_chunk::<WIDTH>() {
-        // The last sixteen, some of which were seen already.
-        Some(last) if is_plain(last, least) => None,
-        Some(last) => control_in_chunk(last, least).map(|at| bytes.len() - WIDTH + at),
+        // The last eight, some of which were seen already.
+        Some(last) => {
+            let found = control_in_word(*last, least);
+            (found != 0).then(|| bytes.len() - WIDTH + place(found))
+        }
         None => rest.iter().position(|&byte| byte < least || byte == 0x7f),
     }
 }
 
-/// Without an early end the compiler compares all sixteen at once.
-#[inline(always)]
-fn is_plain(chunk: &[u8; WIDTH], least: u8) -> bool {
-    let is_plain = |plain: bool, byte: &u8| plain & (*byte >= least) & (*byte != 0x7f);
-    chunk.iter().fold(true, is_plain)
-}
-
-#[inline(always)]
-fn control_in_chunk(chunk: &[u8; WIDTH], least: u8) -> Option<usize> {
-    let (words, _) = chunk.as_chunks::<8>();
-    for (nth, word) in words.iter().enumerate() {
-        let found = control_in_word(*word, least);
-        if found != 0 {
-            return Some(nth * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    None
+const fn place(found: u64) -> usize {
+    found.trailing_zeros() as usize / 8
 }
 
 /// All eight bytes at once: where one is below `least`, the subtraction borrows into its highest
 /// bit, which was not set before. Below the first such byte nothing borrows, so the lowest bit that
 /// is found is right; those above it may not be.
-#[inline]
-const fn control_in_word(word: [u8; 8], least: u8) -> u64 {
+#[inline(always)]
+const fn control_in_word(word: [u8; WIDTH], least: u8) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     let word = u64::from_le_bytes(word);
     let below = word.wrapping_sub(ONES * least as u64);
