@@ -336,8 +336,8 @@ impl Receiver {
         Ok(used)
     }
 
-    /// Uses up fields up to the first line that is empty, cut, or not known to be clean: the inner
-    /// loop of reading a head. Answers how many bytes that were.
+    /// Uses up fields and the end of the head, up to a line that is cut or not known to be clean: the
+    /// inner loop of reading a head. Answers how many bytes that were.
     fn plain_fields<S: Sink>(
         &mut self,
         input: &[u8],
@@ -346,17 +346,19 @@ impl Receiver {
         sink: &mut S,
     ) -> Result<usize, Error> {
         let mut rest = input;
-        while let Some((line, behind)) = clean_line(rest)
-            && !line.is_empty()
-        {
+        while let Some((line, behind)) = clean_line(rest) {
             let length = line.len() + CR_LF.len();
             if length > longest {
                 return Err(Limit::Line.into());
             }
             self.count_bytes(length, limits)?;
+            rest = behind;
+            if line.is_empty() {
+                self.head_end(limits, sink)?;
+                break;
+            }
             let field = parse_clean_field(line)?;
             self.field(&field, limits, sink)?;
-            rest = behind;
         }
         Ok(input.len() - rest.len())
     }

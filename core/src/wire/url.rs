@@ -43,36 +43,58 @@ pub struct Parts {
     port: u16,
     /// Of the whole text, in bytes.
     length: usize,
-    userinfo: Option<Span>,
+    userinfo: Span,
     host: Span,
     path: Span,
-    query: Option<Span>,
-    fragment: Option<Span>,
-    written: Option<Span>,
+    query: Span,
+    fragment: Span,
+    written: Span,
 }
 
-/// From which byte on, up to which.
-type Span = (usize, usize);
+/// From which byte on, up to which; small, as it is handed around a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Of a part that is missing.
+    const NONE: Self = Self { start: 1, end: 0 };
+
+    /// Where `part` lies in `text`, which it is a part of.
+    fn of(part: &str, text: &str) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        // What lies behind 4 GiB is not found again.
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            start: number(start),
+            end: number(start.wrapping_add(part.len())),
+        }
+    }
+
+    fn find(self, text: &str) -> Option<&str> {
+        text.get(self.start as usize..self.end as usize)
+    }
+}
 
 impl<'a> Url<'a> {
     /// Where its parts lie in the text that it was parsed from.
     #[must_use]
     pub fn parts(&self, text: &'a str) -> Parts {
-        let span = |part: &str| {
-            let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
-            (start, start.wrapping_add(part.len()))
-        };
+        let span = |part: &str| Span::of(part, text);
+        let maybe = |part: Option<&str>| part.map_or(Span::NONE, span);
         Parts {
             scheme: self.scheme,
             is_ipv6: self.is_ipv6,
             port: self.port,
             length: text.len(),
-            userinfo: self.userinfo.map(span),
+            userinfo: maybe(self.userinfo),
             host: span(self.host),
             path: span(self.path),
-            query: self.query.map(span),
-            fragment: self.fragment.map(span),
-            written: self.written.map(span),
+            query: maybe(self.query),
+            fragment: maybe(self.fragment),
+            written: maybe(self.written),
         }
     }
 
@@ -83,15 +105,17 @@ impl<'a> Url<'a> {
         if text.len() != parts.length {
             return None;
         }
-        let part = |(start, end): Span| text.get(start..end);
-        let maybe = |span: Option<Span>| span.map_or(Some(None), |span| part(span).map(Some));
+        let maybe = |span: Span| match span {
+            Span::NONE => Some(None),
+            span => span.find(text).map(Some),
+        };
         Some(Self {
             scheme: parts.scheme,
             userinfo: maybe(parts.userinfo)?,
-            host: part(parts.host)?,
+            host: parts.host.find(text)?,
             is_ipv6: parts.is_ipv6,
             port: parts.port,
-            path: part(parts.path)?,
+            path: parts.path.find(text)?,
             query: maybe(parts.query)?,
             fragment: maybe(parts.fragment)?,
             written: maybe(parts.written)?,
