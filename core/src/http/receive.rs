@@ -5,8 +5,7 @@ use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
 use crate::wire::{
-    Chunk, Field, Line, Meaning, Status, check_line, clean_line, list, next_line,
-    parse_clean_field, parse_field_line,
+    Chunk, Field, Line, Meaning, Status, check_line, clean_field, list, next_line, parse_field_line,
 };
 
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
@@ -330,7 +329,8 @@ impl Receiver {
             self.whole_line(&line, limits, sink)?;
             used += line.length;
             if self.stage == Stage::Fields {
-                used += self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
+                used +=
+                    self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
             }
         }
         Ok(used)
@@ -346,18 +346,17 @@ impl Receiver {
         sink: &mut S,
     ) -> Result<usize, Error> {
         let mut rest = input;
-        while let Some((line, behind)) = clean_line(rest) {
-            let length = line.len() + CR_LF.len();
+        while let Some((field, behind)) = clean_field(rest) {
+            let length = rest.len() - behind.len();
             if length > longest {
                 return Err(Limit::Line.into());
             }
             self.count_bytes(length, limits)?;
             rest = behind;
-            if line.is_empty() {
+            let Some(field) = field? else {
                 self.head_end(limits, sink)?;
                 break;
-            }
-            let field = parse_clean_field(line)?;
+            };
             self.field(&field, limits, sink)?;
         }
         Ok(input.len() - rest.len())
@@ -369,7 +368,10 @@ impl Receiver {
         if total > limits.head_bytes.into() {
             return Err(Limit::HeadBytes);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "not above a limit of 32 bits")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "not above a limit of 32 bits"
+        )]
         let total = total as u32;
         self.head_bytes = total;
         Ok(())

@@ -157,9 +157,7 @@ impl<E: Easy> Multi<'_, E> {
             self.running -= 1;
             self.deadlines.set(handle.raw_index(), None);
         }
-        let removed = self
-            .transfers
-            .remove_with(handle, |transfer| transfer.easy);
+        let removed = self.transfers.remove_with(handle, |transfer| transfer.easy);
         self.promote(&mut cx);
         self.settle_timer(&mut cx);
         removed

@@ -315,7 +315,10 @@ mod tests {
                 assert_eq!(written, format!("{host}{port}"));
             }
             let written = front.written;
-            assert!(front == Authority { written, ..slow } && rest.is_empty(), "{text:?}");
+            assert!(
+                front == Authority { written, ..slow } && rest.is_empty(),
+                "{text:?}"
+            );
         }
         slow.map(|a| (a.userinfo, a.host, a.port))
     }
@@ -342,7 +345,11 @@ mod tests {
             "99.250.199.100",
         ] {
             let expected = text.parse::<Ipv4Addr>().is_ok();
-            assert_eq!(dotted_quad(text.as_bytes()) == Some(text.len()), expected, "{text}");
+            assert_eq!(
+                dotted_quad(text.as_bytes()) == Some(text.len()),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! One field line of a head or a trailer (RFC 9112 §5).
 
-use super::line::Line;
+use super::line::{Line, clean_line};
 use super::token::{is_field_value, is_name, is_token_byte, trim_ows};
 use crate::error::ResponseError;
 
@@ -49,7 +49,7 @@ pub struct Field<'a> {
 /// Those of [`parse_field`].
 pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
     if line.is_clean {
-        return parse_clean_field(line.bytes);
+        return parse_uncommon(line.bytes);
     }
     let (name, value) = parse_field(line.bytes)?;
     Ok(Field {
@@ -59,20 +59,34 @@ pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError>
     })
 }
 
-/// [`parse_field`] for a line that is known to hold no control character.
+/// The first line of `input` as a field, or as the empty line that ends a head, and what follows it.
+/// `None` says nothing: the line is cut, or ends otherwise than with a carriage return and a line
+/// feed, or holds a control character.
 ///
 /// # Errors
 /// Those of [`parse_field`].
+#[must_use]
 #[inline(always)]
-pub fn parse_clean_field(line: &[u8]) -> Result<Field<'_>, ResponseError> {
-    match split_common(line) {
-        Some((name, value, meaning)) => Ok(Field {
+#[expect(clippy::type_complexity, reason = "the parts have names above")]
+pub fn clean_field(input: &[u8]) -> Option<(Result<Option<Field<'_>>, ResponseError>, &[u8])> {
+    // Where the name is known, only the value need be looked at.
+    if let Some((name, rest, meaning)) = split_common(input) {
+        let (value, behind) = clean_line(rest)?;
+        let value = trim_ows(value);
+        let field = Field {
             name,
-            value: trim_ows(value),
+            value,
             meaning,
-        }),
-        None => parse_uncommon(line),
+        };
+        return Some((Ok(Some(field)), behind));
     }
+    let (line, behind) = clean_line(input)?;
+    let field = if line.is_empty() {
+        Ok(None)
+    } else {
+        parse_uncommon(line).map(Some)
+    };
+    Some((field, behind))
 }
 
 fn parse_uncommon(line: &[u8]) -> Result<Field<'_>, ResponseError> {
@@ -175,16 +189,23 @@ mod tests {
         ] {
             let other = line.to_ascii_lowercase();
             assert_eq!(split_common(&other), None);
+            let sizes = |field: Field<'_>| (field.name.len(), field.value.len(), field.meaning);
             let read = |bytes| {
                 let line = Line {
                     bytes,
                     length: 0,
                     is_clean: !is_odd(bytes),
                 };
-                let field = parse_field_line(&line);
-                field.map(|field| (field.name.len(), field.value.len(), field.meaning))
+                parse_field_line(&line).map(sizes)
             };
             assert_eq!(read(line), read(&other), "{line:?}");
+            let whole = [line, b"\r\n\r\n"].concat();
+            let quick = clean_field(&whole).map(|(field, behind)| {
+                assert_eq!(behind, b"\r\n");
+                field.map(|field| field.map(sizes))
+            });
+            let expected = (!is_odd(line)).then(|| read(line).map(Some));
+            assert_eq!(quick, expected, "{line:?}");
         }
     }
 

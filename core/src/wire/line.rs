@@ -30,7 +30,7 @@ pub struct Line<'a> {
 /// carriage return and a line feed and holds no control character. `None` says nothing.
 #[must_use]
 #[inline(always)]
-pub fn clean_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn clean_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
     // In nearly all lines the first control character is that of the end.
     let at = first_control(input, b' ')?;
     match input.split_at_checked(at)? {

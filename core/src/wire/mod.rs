@@ -15,9 +15,9 @@ mod token;
 mod url;
 
 pub use chunk::{Chunk, Chunks};
-pub use field::{Field, Meaning, parse_clean_field, parse_field, parse_field_line};
+pub use field::{Field, Meaning, clean_field, parse_field, parse_field_line};
 pub use join::join;
-pub use line::{Line, check_line, clean_line, find_line, next_line};
+pub use line::{Line, check_line, find_line, next_line};
 pub use number::{Digits, decimal};
 pub use percent::Decoded;
 pub use range::{ContentRange, ContentRangeValue, is_range_spec};
