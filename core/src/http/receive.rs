@@ -5,9 +5,10 @@ use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
 use crate::wire::{
-    Chunk, Field, Line, Meaning, Status, check_line, clean_field, list, next_line, parse_field_line,
+    Chunk, Field, Line, Meaning, Status, check_line, clean_field, next_line, parse_field_line,
 };
 
+use super::connection::Connection;
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
 
 /// Bounds on what a peer may send before and around a body. Each is an error of its name.
@@ -108,37 +109,6 @@ enum Stage {
     Body,
     Trailers,
     Complete,
-}
-
-/// What the `Connection` fields of a head say about the connection's future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Connection {
-    Nothing,
-    KeepAlive,
-    Close,
-}
-
-impl Connection {
-    /// With one more `Connection` field.
-    fn and(self, value: &[u8]) -> Self {
-        // The common case is this one option.
-        if value == b"keep-alive" {
-            return self.and_option(value);
-        }
-        list(value).fold(self, Self::and_option)
-    }
-
-    #[inline]
-    fn and_option(self, option: &[u8]) -> Self {
-        // `close` wins over anything else that is said (RFC 9112 §9.3).
-        if self == Self::Close || option.eq_ignore_ascii_case(b"close") {
-            Self::Close
-        } else if option.eq_ignore_ascii_case(b"keep-alive") {
-            Self::KeepAlive
-        } else {
-            self
-        }
-    }
 }
 
 /// The state of receiving one response, 1xx responses before it included.
