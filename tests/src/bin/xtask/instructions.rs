@@ -12,11 +12,7 @@ use crate::shell::{self, Fault, cargo};
 
 /// The most that one request may take in all over real sockets (engine, epoll platform, driver): with
 /// the fields that clients and nginx send, without them, and as the benchmark asks nginx.
-const MOST: [(&str, u32); 3] = [
-    ("loopback", 11_000),
-    ("plain", 7_700),
-    ("benchmark", 10_500),
-];
+const MOST: [(&str, u32); 3] = [("loopback", 9_000), ("plain", 6_600), ("benchmark", 7_200)];
 
 /// What is done with the counts.
 #[derive(Args)]
