@@ -261,3 +261,27 @@ fn the_demo_checks_every_byte() {
     let out = Folder::new().run(&["demo"]).success();
     assert!(out.contains("2000 of them right"), "{out}");
 }
+
+#[test]
+fn the_environment_and_the_option_choose_the_backend() {
+    let server = paths();
+    let url = server.url("/a");
+    let folder = Folder::new();
+    let run = |variable: &str, words: &[&str]| {
+        let mut command = folder.command(words);
+        command.env("MUXFER_BACKEND", variable);
+        Ran::wait(command.spawn().expect("it starts"))
+    };
+    for name in ["epoll", "uring", "auto"] {
+        assert_eq!(run(name, &[&url]).success(), "/a");
+    }
+    // Not what is asked for is not silently something else.
+    let ran = run("kqueue", &[&url]).failure(2);
+    assert!(
+        ran.stderr.contains("MUXFER_BACKEND=kqueue"),
+        "{}",
+        ran.stderr
+    );
+    // Who says it on the command line means it.
+    assert_eq!(run("kqueue", &["--backend", "epoll", &url]).success(), "/a");
+}

@@ -5,12 +5,14 @@
 
 use std::io;
 
+use muxfer_linux::Choice;
 use muxfer_tests::proxy::Kind;
 use muxfer_tests::soak::{self, Setup};
 
 #[test]
 fn ten_thousand_transfers_through_a_bad_network_end_as_they_must() -> io::Result<()> {
     let setup = Setup {
+        backend: Choice::Auto,
         requests: 10_000,
         connections: 60,
         faults: 5,

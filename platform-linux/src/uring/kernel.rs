@@ -62,10 +62,11 @@ struct Region {
 impl Region {
     fn new(len: usize) -> io::Result<Self> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
+        // All of it is used sooner or later, whatever the load: better now than when data comes.
+        let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
         // SAFETY: a mapping at an address that the kernel chooses overlaps nothing. Its pages are
         // zeroed, so its bytes are initialised.
-        let start =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), len, access, MapFlags::PRIVATE)? };
+        let start = unsafe { mmap_anonymous(std::ptr::null_mut(), len, access, flags)? };
         let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
         Ok(Self { start, len })
     }

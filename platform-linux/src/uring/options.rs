@@ -17,7 +17,7 @@ pub struct UringOptions {
     /// How many operations are noted down before they must go to the kernel: 1024.
     pub submissions: u32,
     /// Memory into which the kernel receives, for all connections together: 2 MiB. More makes fast
-    /// downloads no cheaper.
+    /// downloads no cheaper. It is resident from the start.
     pub receive_bytes: usize,
     /// In how many buffers that memory is provided: 4. Rounded up to a power of two.
     pub buffers: u16,
@@ -61,8 +61,8 @@ impl UringOptions {
         let connections = u32::try_from(self.sockets.connections).unwrap_or(u32::MAX);
         Setup {
             submissions: self.submissions.clamp(8, 32_768),
-            // A receive and a send of each at once.
-            completions: connections.saturating_mul(2).clamp(4096, 65_536),
+            // One of each connection at once; what does not fit waits in the kernel.
+            completions: connections.clamp(4096, 65_536),
             receive_bytes: self.receive_bytes,
             buffers: self.buffers.max(1),
             whole_buffers: self.whole_buffers.max(1),

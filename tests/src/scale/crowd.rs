@@ -95,7 +95,7 @@ pub struct Report {
 }
 
 /// The word that asks for a backend.
-pub(super) const fn backend_word(backend: Choice) -> &'static str {
+pub(crate) const fn backend_word(backend: Choice) -> &'static str {
     match backend {
         Choice::Auto => "auto",
         Choice::Epoll => "epoll",

@@ -15,6 +15,8 @@ pub mod net;
 pub mod server;
 pub mod threads;
 
+pub(crate) use crowd::backend_word;
+
 /// The most memory for the tables of an engine with a million transfers on 100,000 connections.
 pub const MOST_ENGINE_BYTES: usize = 350 * 1024 * 1024;
 

@@ -24,6 +24,9 @@ pub struct Setup {
     /// How many requests
     #[arg(long, default_value_t = 200_000)]
     pub requests: u32,
+    /// How long each file is
+    #[arg(long, default_value_t = 100)]
+    pub bytes: usize,
     /// Over how many connections
     #[arg(long = "connections", default_value_t = 64)]
     pub conns: u32,
@@ -67,7 +70,7 @@ pub struct Compared {
 pub fn run(setup: &Setup) -> io::Result<Compared> {
     let muxfer = program::muxfer(Build::Release)?;
     let nginx = Nginx::start()?;
-    fs::write(nginx.site().join("small"), [b'x'; 100])?;
+    fs::write(nginx.site().join("small"), vec![b'x'; setup.bytes])?;
     let list = nginx.site().join("list");
     let mut lines = String::new();
     for _ in 0..setup.requests {
@@ -146,6 +149,7 @@ impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Setup {
             requests,
+            bytes,
             conns,
             threads,
             rounds,
@@ -153,7 +157,7 @@ impl fmt::Display for Compared {
         } = self.setup;
         writeln!(
             f,
-            "{requests} requests of 100 bytes over {conns} connections, {}, medians of {rounds}",
+            "{requests} requests of {bytes} bytes over {conns} connections, {}, medians of {rounds}",
             backend_word(backend)
         )?;
         writeln!(

@@ -5,7 +5,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use muxfer_core::{Config, Handle, Message};
-use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Loop, Memory};
+use muxfer_linux::{
+    Backend, BackendOptions, Capacity, Choice, Driver, Loop, Memory, SocketOptions,
+};
 
 use super::judge::{judge, judge_unfinished};
 use super::probe::{Probe, Signal, Signals};
@@ -21,7 +23,15 @@ const DEPTH: u32 = 4;
 /// that it is short now and then, when bytes are only looked at and stay in the system. And the part
 /// that the platform keeps for later, an eighth, is full after the warm-up: with the default of 64 MiB
 /// that alone makes memory grow for minutes.
-pub(super) const SPILL_BYTES: usize = 320 * 1024;
+///
+/// io_uring receives into its buffers only while there is memory for what one connection may hold of
+/// them, 512 KiB.
+pub(super) const fn spill_bytes(backend: Choice) -> usize {
+    match backend {
+        Choice::Epoll => 320 * 1024,
+        Choice::Auto | Choice::Uring => 768 * 1024,
+    }
+}
 /// If nothing ends for so long, something hangs.
 const STALL: Duration = Duration::from_secs(90);
 /// How long a turn may wait: the harness has clocks of its own.
@@ -34,7 +44,7 @@ pub(super) struct Flight<'a> {
     signals: &'a Signals,
     proxy: &'a Proxy,
     report: &'a mut Report,
-    driver: Driver<'a, Probe<'a>>,
+    driver: Driver<'a, Probe<'a>, Backend>,
     bases: [String; Script::ORIGINS],
     /// The transfers that were added and have not ended, by the numbers of their requests.
     aloft: BTreeMap<u64, Handle>,
@@ -68,10 +78,16 @@ impl Flight<'_> {
             seed: setup.seed,
             ..Config::DEFAULT
         };
-        let mut options = EpollOptions::default();
-        options.sockets.spill_bytes = SPILL_BYTES;
-        let epoll = Epoll::new(&options)?;
-        let driver = Driver::new(&mut memory, config, epoll).map_err(io::Error::other)?;
+        let backend = Backend::new(&BackendOptions {
+            choice: setup.backend,
+            sockets: SocketOptions {
+                spill_bytes: spill_bytes(setup.backend),
+                ..SocketOptions::default()
+            },
+            ..BackendOptions::default()
+        })?;
+        report.backend = backend.name();
+        let driver = Driver::new(&mut memory, config, backend).map_err(io::Error::other)?;
         let port = |at: usize| proxy.addresses()[at].port();
         let mut flight = Flight {
             setup,

@@ -1,4 +1,4 @@
-//! The soak: very many requests through epoll against a real nginx, with the fault proxy between.
+//! The soak: very many requests over real sockets against a real nginx, with the fault proxy between.
 //!
 //! Everything is drawn from a seed and from the number of the request: what is asked for, how the
 //! transfer behaves, which fault its response gets. So the judgement of a run can be repeated; only
@@ -19,9 +19,12 @@ pub use report::Report;
 use std::io;
 use std::time::Duration;
 
+use muxfer_linux::Choice;
+
 use crate::descriptors;
 use crate::nginx::Nginx;
 use crate::proxy::{Faults, Proxy};
+use crate::scale::backend_word;
 use flight::Flight;
 use probe::Signals;
 use site::Site;
@@ -41,6 +44,9 @@ pub struct Setup {
     /// What everything is drawn from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Over which backend: epoll, uring, or auto
+    #[arg(long, default_value = "auto")]
+    pub backend: Choice,
     /// After so many seconds it fails; without, after a minute and one second for 300 requests
     #[arg(long)]
     pub limit: Option<u64>,
@@ -61,6 +67,7 @@ impl Setup {
             format!("--connections={}", self.connections),
             format!("--faults={}", self.faults),
             format!("--seed={}", self.seed),
+            format!("--backend={}", backend_word(self.backend)),
         ];
         words.extend(self.limit.map(|limit| format!("--limit={limit}")));
         words

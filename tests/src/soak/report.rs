@@ -7,7 +7,7 @@ use std::time::Duration;
 use muxfer_core::{Counts, Error};
 
 use super::Setup;
-use super::flight::SPILL_BYTES;
+use super::flight::spill_bytes;
 use super::gauge::Resident;
 use crate::proxy::{self, Kind};
 
@@ -21,6 +21,8 @@ const GROWTH_KIB: u64 = 1024;
 pub struct Report {
     /// What was run.
     pub setup: Option<Setup>,
+    /// Over which backend it was.
+    pub backend: &'static str,
     /// How long it took.
     pub took: Duration,
     /// Why it did not come to its end.
@@ -88,6 +90,7 @@ impl Report {
         let mut faults = self.told.clone();
         faults.extend(self.gave_up.clone());
         let requests = self.setup.map_or(0, |setup| setup.requests);
+        let most_spill = self.setup.map_or(0, |setup| spill_bytes(setup.backend));
         let counts = self.counts;
         let left = counts.current + counts.running + counts.pending + counts.done;
         let ended = self.messages + self.removed;
@@ -113,7 +116,7 @@ impl Report {
             (self.spilled == 0, "the platform holds bytes of nobody"),
             // A block of the eighth that is kept may be larger than what it holds.
             (
-                self.most_spilled <= SPILL_BYTES / 8 * 9,
+                self.most_spilled <= most_spill / 8 * 9,
                 "the platform held more than it may",
             ),
             (
@@ -184,6 +187,7 @@ impl Display for Report {
         if let Some(setup) = &self.setup {
             row("soak", &setup.words().join(" "))?;
         }
+        row("backend", &self.backend)?;
         row("requests", &self.added)?;
         row("seconds", &format_args!("{:.1}", self.took.as_secs_f64()))?;
         row("requests/s", &format_args!("{:.0}", self.rate()))?;
@@ -223,6 +227,8 @@ impl Display for Report {
 
 #[cfg(test)]
 mod tests {
+    use muxfer_linux::Choice;
+
     use super::*;
 
     fn good() -> Report {
@@ -232,6 +238,7 @@ mod tests {
                 connections: 4,
                 faults: 0,
                 seed: 1,
+                backend: Choice::Epoll,
                 limit: None,
             }),
             added: 10,
@@ -268,7 +275,10 @@ mod tests {
         assert_eq!(faults(|report| report.counts.ever = 9), 1);
         assert_eq!(faults(|report| report.counts.idle = 2), 1);
         assert_eq!(faults(|report| report.spilled = 1), 1);
-        assert_eq!(faults(|report| report.most_spilled = SPILL_BYTES * 2), 1);
+        assert_eq!(
+            faults(|report| report.most_spilled = spill_bytes(Choice::Epoll) * 2),
+            1
+        );
         assert_eq!(faults(|report| report.descriptors.1 = 1), 1);
         assert_eq!(faults(|report| report.proxy.lost = 1), 1);
         assert_eq!(faults(|report| report.samples[25..].fill(6_025)), 1);

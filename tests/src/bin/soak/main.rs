@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muxfer_tests::soak::{self, Setup};
 
-/// Sends very many requests through epoll to a real nginx, with faults between
+/// Sends very many requests over real sockets to a real nginx, with faults between
 #[derive(Parser)]
 #[command(name = "soak")]
 struct Arguments {

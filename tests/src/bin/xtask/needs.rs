@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use muxfer_linux::{Uring, UringOptions};
 use muxfer_tests::differential::h11;
 use muxfer_tests::instructions;
 use muxfer_tests::nginx;
@@ -12,6 +13,7 @@ use crate::shell::{self, Fault};
 
 /// Looks for each need; installs what is missing where it can, or says in one line what to run.
 pub(crate) fn run() -> Result<(), Fault> {
+    io_uring()?;
     component("rustfmt", "fmt")?;
     component("clippy", "clippy")?;
     package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
@@ -48,6 +50,16 @@ pub(crate) fn bench() -> Result<(), Fault> {
         "wrk is missing; run: apt-get install wrk (as root)",
         || shell::command("wrk", ["-v"]).output().is_ok(),
     )
+}
+
+/// The kernel's part. A container may forbid it.
+fn io_uring() -> Result<(), Fault> {
+    match Uring::new(&UringOptions::default()) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Fault(format!(
+            "{why}; the tests need Linux 6.1 or later, where io_uring is allowed"
+        ))),
+    }
 }
 
 /// A component of the toolchain, known by its cargo subcommand.

@@ -14,6 +14,7 @@ const STEPS: &[Step] = &[
     ("format", format),
     ("clippy", clippy),
     ("tests", tests),
+    ("program over epoll", over_epoll),
     ("swarm", swarm::fixed),
     ("no allocator", no_allocator),
     ("core without features", core_alone),
@@ -81,6 +82,20 @@ fn clippy() -> Result<(), Fault> {
 
 fn tests() -> Result<(), Fault> {
     shell::run(cargo(["test", "--workspace", "--locked", "--quiet"]))
+}
+
+/// The program takes io_uring where it is not told otherwise.
+fn over_epoll() -> Result<(), Fault> {
+    let mut test = cargo([
+        "test",
+        "-p",
+        "muxfer-linux",
+        "--tests",
+        "--locked",
+        "--quiet",
+    ]);
+    test.env("MUXFER_BACKEND", "epoll");
+    shell::run(test)
 }
 
 /// The fuzz targets, which are built with nightly Rust only.

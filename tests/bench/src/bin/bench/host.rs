@@ -10,9 +10,8 @@ use crate::cores::Cores;
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// A list in Markdown.
-pub(crate) fn describe(arguments: &Arguments, cores: &Cores) -> String {
+pub(crate) fn describe(cores: &Cores) -> String {
     let lines = [
-        format!("Command: `cargo xtask bench --rounds {}`", arguments.rounds),
         format!(
             "Machine: {}, {} cores (the server on core {}, the clients on core {}), {} of memory",
             value_of("/proc/cpuinfo", "model name").unwrap_or_else(unknown),
@@ -39,6 +38,17 @@ pub(crate) fn describe(arguments: &Arguments, cores: &Cores) -> String {
         said_by("wrk", "-v", "wrk "),
     ];
     lines.map(|line| format!("- {line}\n")).concat()
+}
+
+/// How one section came about. The load says how much else the machine had to do: the server and a
+/// client alone make it one to two.
+pub(crate) fn how(name: &str, arguments: &Arguments) -> String {
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').nth(1).unwrap_or("unknown");
+    let rounds = arguments.rounds;
+    format!(
+        "`cargo xtask bench --only {name} --rounds {rounds}`, load of the last 5 minutes {load}"
+    )
 }
 
 fn unknown() -> String {

@@ -55,10 +55,9 @@ impl Arguments {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Only a run of everything is worth being kept.
-    fn is_full(&self) -> bool {
-        let everything = self.only.is_empty() && self.contenders.is_empty();
-        everything && !self.quick && self.rounds >= 7
+    /// Only what was measured often enough, beside everybody, is worth being kept.
+    fn is_kept(&self) -> bool {
+        self.contenders.is_empty() && !self.quick && self.rounds >= 7
     }
 
     fn clients(&self) -> Vec<Client> {
@@ -93,16 +92,22 @@ fn main() -> Outcome<()> {
     let servers = server::Servers::start(&cores)?;
     let clients = arguments.clients();
 
-    let mut report = String::new();
+    let host = host::describe(&cores);
+    let keep = |name: &str, text: &str| {
+        println!("{text}");
+        if !arguments.is_kept() {
+            return Ok(());
+        }
+        let how = host::how(name, &arguments);
+        document::write(&host, name, &format!("{text}\n{how}"))
+    };
     let mut curves = plot::Curves::default();
     for workload in plan::WORKLOADS
         .iter()
         .filter(|workload| arguments.wants(workload.name))
     {
         let results = measure::run(&arguments, &clients, workload, &servers, &tools)?;
-        let text = table::timed(workload, &results);
-        println!("{text}");
-        report.push_str(&text);
+        keep(workload.name, &table::timed(workload, &results))?;
         curves.take(workload, &results);
     }
     for name in count::NAMES
@@ -111,14 +116,15 @@ fn main() -> Outcome<()> {
         .filter(|name| arguments.wants(name))
     {
         let text = count::run(name, &arguments, &clients, &servers, &tools)?;
-        println!("{text}");
-        report.push_str(&text);
+        keep(name, &text)?;
     }
-    if arguments.is_full() {
-        document::write(&host::describe(&arguments, &cores), &report)?;
+    if !arguments.is_kept() {
+        println!("Nothing was written: only seven rounds or more of all clients are kept.");
+    } else if plan::WORKLOADS
+        .iter()
+        .all(|workload| !workload.is_kept() || arguments.wants(workload.name))
+    {
         curves.draw()?;
-    } else {
-        println!("Nothing was written: only a whole run of seven rounds or more is kept.");
     }
     Ok(())
 }
