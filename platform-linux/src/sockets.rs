@@ -104,8 +104,8 @@ enum End {
     Open,
     /// The peer has said that nothing more comes.
     Ended,
-    /// A send has told of a reset, and the system tells it once only. What came before it can be
-    /// read, but the end that follows is not a clean one.
+    /// A send has told how the stream broke, and the system tells it once only. What came before it
+    /// can be read, but the end that follows is not a clean one.
     Reset,
     /// The stream has failed or can no longer be trusted.
     Broken,
@@ -287,9 +287,11 @@ impl Sockets {
         self.spill.fits(bytes)
     }
 
-    /// How much room may be lent for sending: little when memory for bytes that stay is scarce.
-    pub(crate) fn most_room(&self) -> usize {
-        if self.spill.is_scarce() {
+    /// How much room may be lent for sending while so many bytes wait elsewhere to be sent: little
+    /// when memory for bytes that stay is scarce, or could not take all of them.
+    pub(crate) fn most_room(&self, waiting: usize) -> usize {
+        let most = self.send.len().saturating_add(waiting);
+        if self.spill.is_scarce() || !self.spill.fits(most) {
             self.send.len().min(SCARCE_SEND_BYTES)
         } else {
             self.send.len()
@@ -491,7 +493,7 @@ impl Transport for Sockets {
 
     fn reserve(&mut self, conn: ConnId) -> Nb<&mut [u8]> {
         self.flush(conn)?;
-        let size = self.most_room();
+        let size = self.most_room(0);
         self.room = Some((conn, size));
         Ok(&mut self.send[..size])
     }
@@ -560,7 +562,8 @@ impl Socket {
     }
 
     fn send_failed(&mut self, errno: Errno) -> IoError {
-        if errno == Errno::CONNRESET && self.end == End::Open {
+        // A reset after the peer has ended its stream is told as a broken pipe: that end is clean.
+        if errno != Errno::PIPE && self.end == End::Open {
             self.end = End::Reset;
         }
         io_error(errno)

@@ -82,6 +82,11 @@ impl Spill {
         let before = block.bytes.capacity();
         block.bytes.drain(..block.at);
         block.at = 0;
+        // A vector that grows by itself takes up to twice what it needs: only where there is room.
+        let len = block.bytes.len() + bytes.len();
+        if self.used.saturating_add(len) > self.limit {
+            block.bytes.reserve_exact(bytes.len());
+        }
         block.bytes.extend_from_slice(bytes);
         self.used += block.bytes.capacity() - before;
     }
@@ -137,6 +142,19 @@ mod tests {
         assert_eq!(spill.bytes(again), b"yz!");
         assert_eq!(spill.consume(again, 3), None);
         assert_eq!(spill.used(), 0);
+    }
+
+    #[test]
+    fn a_block_that_grows_takes_no_more_than_what_fits() {
+        let mut spill = Spill::new(1000);
+        let block = spill.put(&[1; 600]);
+        assert!(spill.fits(300));
+        spill.append(block, &[2; 300]);
+        assert_eq!(spill.used(), 900);
+        // Of what was consumed nothing counts twice.
+        assert_eq!(spill.consume(block, 500), Some(block));
+        spill.append(block, &[3; 400]);
+        assert_eq!((spill.used(), spill.bytes(block).len()), (900, 800));
     }
 
     #[test]

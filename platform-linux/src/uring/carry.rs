@@ -82,8 +82,11 @@ impl Uring {
 
     fn arrange_reading(&mut self, conn: ConnId) {
         let Some(flow) = self.flow(conn) else { return };
-        if flow.link != Link::Up {
-            return;
+        match flow.link {
+            Link::Connecting => return,
+            // Whoever did not watch when it failed hears of it now.
+            Link::Failed(_) => return self.report(conn, Ready::WRITE | Ready::ERROR),
+            Link::Up => {}
         }
         let wants = flow.want.contains(Interest::READ);
         if wants && self.has_news(conn) {

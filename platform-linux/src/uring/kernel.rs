@@ -31,6 +31,8 @@ const LEAST_ROOM: usize = 8 * 1024;
 const MOST_SEND: usize = 1 << 30;
 /// How many connects may wait for the next submission. Their addresses must stay until then.
 const CONNECTS: usize = 64;
+/// So many closes may be under way when a new connection is made.
+const MOST_CLOSING: u32 = 64;
 /// How often a submission that the kernel does not take is tried again.
 const TRIES: usize = 1000;
 /// How often, and how long each time, the end of cancelled operations is awaited.
@@ -130,12 +132,13 @@ impl Buffers {
     fn new(bytes: usize, count: u16) -> io::Result<Self> {
         let count = count.min(1 << 15).next_power_of_two();
         let size = (bytes / usize::from(count)).max(1);
+        let bytes = u32::try_from(size).map_err(|_| Errno::INVAL)?;
         let entry = size_of::<BufRingEntry>();
         Ok(Self {
             ring: Region::new(usize::from(count) * entry)?,
             memory: Region::new(usize::from(count) * size)?,
             count,
-            size: u32::try_from(size).map_err(|_| Errno::INVAL)?,
+            size: bytes,
             tail: 0,
             free: 0,
             state: vec![Buffer::default(); usize::from(count)].into_boxed_slice(),
@@ -230,6 +233,11 @@ pub(super) struct Ring {
     in_flight: u32,
     /// Why the kernel takes no operations any more.
     broken: Option<Errno>,
+    /// Descriptors that the ring could not close. Operations that name them may still be queued, so
+    /// they stay open as long as it.
+    unclosed: Vec<OwnedFd>,
+    /// Closes that may not have come to their end.
+    closing: u32,
 }
 
 const OPENED: &str = "only `drop` takes it";
@@ -240,7 +248,7 @@ impl Ring {
     /// # Errors
     /// What the kernel refuses: see [`super::probe`].
     pub(super) fn new(setup: &Setup) -> io::Result<Self> {
-        let ring = build(setup)?;
+        let ring = setup.build()?;
         let mut buffers = Buffers::registered(&ring, setup)?;
         for buffer in 0..buffers.count {
             buffers.provide(buffer);
@@ -256,6 +264,8 @@ impl Ring {
             addresses: Vec::with_capacity(CONNECTS),
             in_flight: 0,
             broken: None,
+            unclosed: Vec::new(),
+            closing: 0,
         })
     }
 
@@ -271,20 +281,11 @@ impl Ring {
         self.arena.as_mut().expect(OPENED)
     }
 
-    /// Does the kernel know all operations that are used here? The name of one that it does not.
-    pub(super) fn missing(&mut self) -> io::Result<Option<&'static str>> {
+    /// Which operations the kernel knows.
+    pub(super) fn known(&mut self) -> io::Result<Probe> {
         let mut probe = Probe::new();
         self.ring().submitter().register_probe(&mut probe)?;
-        let needed = [
-            ("RECV", opcode::RecvMulti::CODE),
-            ("SEND", opcode::Send::CODE),
-            ("CONNECT", opcode::Connect::CODE),
-            ("POLL_ADD", opcode::PollAdd::CODE),
-            ("ASYNC_CANCEL", opcode::AsyncCancel::CODE),
-            ("CLOSE", opcode::Close::CODE),
-        ];
-        let lacks = |&&(_, code): &&(_, u8)| !probe.is_supported(code);
-        Ok(needed.iter().find(lacks).map(|(name, _)| *name))
+        Ok(probe)
     }
 
     /// How many buffers the kernel has to receive into.
@@ -308,6 +309,10 @@ impl Ring {
 
     /// Connects.
     pub(super) fn connect(&mut self, fd: BorrowedFd<'_>, tag: Tag, address: SocketAddr) {
+        // What is submitted from here on would take the address away before its entry is queued.
+        if !self.make_place() {
+            return;
+        }
         if self.addresses.len() == CONNECTS {
             self.submit();
         }
@@ -332,11 +337,36 @@ impl Ring {
 
     /// Closes a descriptor, after what was pushed before.
     pub(super) fn close(&mut self, fd: OwnedFd) {
-        if self.broken.is_some() {
+        let entry = opcode::Close::new(Fd(fd.as_raw_fd())).build();
+        if self.broken.is_none() && self.push(entry, Tag::IGNORED) {
+            // It is the kernel's to close.
+            let _ = fd.into_raw_fd();
+            self.closing += 1;
+        } else {
+            self.unclosed.push(fd);
+        }
+    }
+
+    /// Ends what was closed if that is much, so that new connections don't come on top of it.
+    ///
+    /// A connection is gone only when the kernel has worked on the ends of its operations. In a wait
+    /// it works on 20 ends, or on as many as are waited for (6.18); here on all, without a wait.
+    pub(super) fn hasten_closes(&mut self) {
+        if self.closing < MOST_CLOSING {
             return;
         }
-        let entry = opcode::Close::new(Fd(fd.into_raw_fd())).build();
-        self.push(entry, Tag::IGNORED);
+        self.closing = 0;
+        let now = Timespec::new();
+        let args = SubmitArgs::new().timespec(&now);
+        let all = self.ring().params().cq_entries() as usize;
+        let result = self.ring().submitter().submit_with_args(all, &args);
+        self.submitted(result.map(drop));
+    }
+
+    /// How much of the memory for sending waits for the kernel.
+    pub(super) fn queued_bytes(&mut self) -> usize {
+        let arena = self.arena();
+        if arena.in_flight == 0 { 0 } else { arena.used }
     }
 
     /// Is there room for sending?
@@ -416,22 +446,31 @@ impl Ring {
         Ok(())
     }
 
-    fn push(&mut self, entry: squeue::Entry, tag: Tag) {
+    /// Queues an operation. Is it queued?
+    fn push(&mut self, entry: squeue::Entry, tag: Tag) -> bool {
         let entry = entry.user_data(tag.to_u64());
+        if !self.make_place() {
+            return false;
+        }
+        // SAFETY: what the entry points to is an address in `addresses` or bytes of a region. The
+        // address stays until the entry has been submitted, when the kernel has its copy, the bytes
+        // until the operation has ended. The descriptor is open: it is closed by an entry that comes
+        // later, or when the ring is gone.
+        let pushed = unsafe { self.ring().submission().push(&entry) }.is_ok();
+        self.in_flight += u32::from(pushed);
+        pushed
+    }
+
+    /// Makes sure that the next entry finds a place, and that nothing is submitted to make one.
+    fn make_place(&mut self) -> bool {
         for _ in 0..TRIES {
-            let mut queue = self.ring().submission();
-            // SAFETY: what the entry points to is an address in `addresses` or bytes of a region:
-            // both stay until the operation has ended. The descriptor is open: it is closed by an
-            // entry that comes later.
-            let pushed = unsafe { queue.push(&entry) };
-            drop(queue);
-            if pushed.is_ok() {
-                self.in_flight += 1;
-                return;
+            if !self.ring().submission().is_full() {
+                return true;
             }
             self.submit();
         }
         self.broken.get_or_insert(Errno::AGAIN);
+        false
     }
 
     /// Hands all operations to the kernel, and waits for nothing.
@@ -461,9 +500,9 @@ impl Ring {
                 if patience.at_most.is_some() {
                     args = args.timespec(&time);
                 }
-                let gather = u32::try_from(patience.gather.as_micros()).unwrap_or(u32::MAX);
+                let can = self.ring().params().is_feature_min_timeout();
+                let (want, gather) = patience.gathering(can);
                 let args = args.min_wait_usec(gather);
-                let want = patience.completions.max(1) as usize;
                 self.ring().submitter().submit_with_args(want, &args)
             }
         };
@@ -563,22 +602,4 @@ impl Drop for Ring {
             std::mem::forget((buffers, arena));
         }
     }
-}
-
-/// A ring with all flags that save time, or without the one that is younger than the others.
-fn build(setup: &Setup) -> io::Result<IoUring> {
-    let wanted = |no_array: bool| {
-        let mut builder = IoUring::builder();
-        builder
-            .setup_clamp()
-            .setup_cqsize(setup.completions)
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_submit_all();
-        if no_array {
-            builder.setup_no_sqarray();
-        }
-        builder.build(setup.submissions)
-    };
-    wanted(true).or_else(|_| wanted(false))
 }

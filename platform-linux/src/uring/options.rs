@@ -50,7 +50,8 @@ impl Default for UringOptions {
 /// A wait that gathers completions: it saves CPU time and costs up to `wait` of latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coalesce {
-    /// After this time one completion is enough. Kernels before 6.12 take no notice of it.
+    /// After this time one completion is enough. Less than a microsecond gathers nothing, and
+    /// kernels before 6.12 can't.
     pub wait: Duration,
     /// So many completions end the wait before that.
     pub completions: u32,

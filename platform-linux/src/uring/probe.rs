@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use io_uring::opcode;
 use muxfer_core::ConnId;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -17,6 +18,16 @@ use super::tag::{Op, Tag};
 const STEP: Duration = Duration::from_secs(1);
 /// What is sent in the test.
 const WORD: &[u8] = b"muxfer";
+
+/// The operations that are used.
+const NEEDED: [(&str, u8); 6] = [
+    ("RECV", opcode::RecvMulti::CODE),
+    ("SEND", opcode::Send::CODE),
+    ("CONNECT", opcode::Connect::CODE),
+    ("POLL_ADD", opcode::PollAdd::CODE),
+    ("ASYNC_CANCEL", opcode::AsyncCancel::CODE),
+    ("CLOSE", opcode::Close::CODE),
+];
 
 /// What this system lacks for io_uring.
 #[derive(Debug)]
@@ -61,8 +72,9 @@ pub(super) fn check(setup: &Setup) -> Result<(), Unsupported> {
         ..*setup
     };
     let mut ring = open(&small)?;
-    let missing = ring.missing();
-    if let Some(name) = missing.map_err(|error| Unsupported::new("register_probe", error))? {
+    let known = ring.known();
+    let known = known.map_err(|error| Unsupported::new("register_probe", error))?;
+    if let Some((name, _)) = NEEDED.iter().find(|(_, code)| !known.is_supported(*code)) {
         return Err(Unsupported::new(name, Errno::OPNOTSUPP));
     }
     Trial::new(ring)

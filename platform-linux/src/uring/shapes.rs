@@ -1,7 +1,9 @@
 //! What goes into the ring and comes out of it, as plain values.
 
+use std::io;
 use std::time::Duration;
 
+use io_uring::IoUring;
 use rustix::io::Errno;
 
 use super::kernel::Piece;
@@ -25,6 +27,26 @@ pub(super) struct Setup {
     pub(super) incremental: bool,
 }
 
+impl Setup {
+    /// A ring with all flags that save time, or without the one that is younger than the others.
+    pub(super) fn build(&self) -> io::Result<IoUring> {
+        let wanted = |no_array: bool| {
+            let mut builder = IoUring::builder();
+            builder
+                .setup_clamp()
+                .setup_cqsize(self.completions)
+                .setup_single_issuer()
+                .setup_defer_taskrun()
+                .setup_submit_all();
+            if no_array {
+                builder.setup_no_sqarray();
+            }
+            builder.build(self.submissions)
+        };
+        wanted(true).or_else(|_| wanted(false))
+    }
+}
+
 /// How long [`Ring::enter`] waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -33,6 +55,22 @@ pub(super) struct Patience {
     /// For so many completions, during `gather`; after that one is enough.
     pub(super) completions: u32,
     pub(super) gather: Duration,
+}
+
+impl Patience {
+    /// How many completions end a wait, and after how many microseconds one is enough, where the
+    /// kernel can be told of both.
+    pub(super) fn gathering(&self, can: bool) -> (usize, u32) {
+        // The kernel looks at the whole time only after that one.
+        let most = self.at_most.unwrap_or(Duration::MAX);
+        let gather = self.gather.min(most).as_micros();
+        let gather = u32::try_from(gather).unwrap_or(u32::MAX);
+        // Without a time the number would have to come, however long that takes.
+        if gather == 0 || !can {
+            return (1, 0);
+        }
+        (self.completions.max(1) as usize, gather)
+    }
 }
 
 /// Bytes of the send memory that the kernel was told to send.

@@ -84,6 +84,7 @@ impl Transport for Uring {
     /// `IoError::NoBuffers`.
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
         let tag = Tag::new(conn, Op::Connect).ok_or(IoError::NoBuffers)?;
+        self.ring.hasten_closes();
         match self.sockets.create(conn, target.address) {
             Err(IoError::NoDescriptors) => {
                 // Some may only wait to be closed.
@@ -156,7 +157,8 @@ impl Transport for Uring {
             self.room = None;
             return self.sockets.reserve(conn);
         }
-        let room = self.ring.room(self.sockets.most_room());
+        let waiting = self.ring.queued_bytes();
+        let room = self.ring.room(self.sockets.most_room(waiting));
         self.room = Some((conn, room.len()));
         Ok(room)
     }
