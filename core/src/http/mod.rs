@@ -1,5 +1,6 @@
 //! One HTTP exchange, pure: bytes in, bytes out, no traits but its sinks.
 
+mod connection;
 mod exchange;
 mod framing;
 mod receive;

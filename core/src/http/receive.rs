@@ -4,8 +4,11 @@ use crate::Error;
 use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
 use crate::store::{Block, Lines};
-use crate::wire::{Chunk, Line, Status, check_line, is_name, list, next_line, parse_field_line};
+use crate::wire::{
+    Chunk, Field, Line, Meaning, Status, check_line, clean_field, next_line, parse_field_line,
+};
 
+use super::connection::Connection;
 use super::framing::{Coding, Framing, add_length, is_suspect, of_response};
 
 /// Bounds on what a peer may send before and around a body. Each is an error of its name.
@@ -106,14 +109,6 @@ enum Stage {
     Body,
     Trailers,
     Complete,
-}
-
-/// What the `Connection` fields of a head say about the connection's future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Connection {
-    Nothing,
-    KeepAlive,
-    Close,
 }
 
 /// The state of receiving one response, 1xx responses before it included.
@@ -303,8 +298,53 @@ impl Receiver {
             }
             self.whole_line(&line, limits, sink)?;
             used += line.length;
+            if self.stage == Stage::Fields {
+                used +=
+                    self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
+            }
         }
         Ok(used)
+    }
+
+    /// Uses up fields and the end of the head, up to a line that is cut or not known to be clean: the
+    /// inner loop of reading a head. Answers how many bytes that were.
+    fn plain_fields<S: Sink>(
+        &mut self,
+        input: &[u8],
+        longest: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<usize, Error> {
+        let mut rest = input;
+        while let Some((field, behind)) = clean_field(rest) {
+            let length = rest.len() - behind.len();
+            if length > longest {
+                return Err(Limit::Line.into());
+            }
+            self.count_bytes(length, limits)?;
+            rest = behind;
+            let Some(field) = field? else {
+                self.head_end(limits, sink)?;
+                break;
+            };
+            self.field(&field, limits, sink)?;
+        }
+        Ok(input.len() - rest.len())
+    }
+
+    #[inline]
+    fn count_bytes(&mut self, line: usize, limits: &Limits) -> Result<(), Limit> {
+        let total = u64::from(self.head_bytes) + line as u64;
+        if total > limits.head_bytes.into() {
+            return Err(Limit::HeadBytes);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "not above a limit of 32 bits"
+        )]
+        let total = total as u32;
+        self.head_bytes = total;
+        Ok(())
     }
 
     /// Uses up a piece of a line that begins or ends in another slice. `Progress::Complete` here
@@ -354,27 +394,20 @@ impl Receiver {
         })
     }
 
-    /// Folded into its callers: it is the inner loop of reading a head.
-    #[inline(always)]
     fn whole_line<S: Sink>(
         &mut self,
         line: &Line<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let total = u32::try_from(line.length)
-            .ok()
-            .and_then(|n| self.head_bytes.checked_add(n));
-        self.head_bytes = total
-            .filter(|n| *n <= limits.head_bytes)
-            .ok_or(Limit::HeadBytes)?;
+        self.count_bytes(line.length, limits)?;
         if !line.is_clean {
             check_line(line.bytes)?;
         }
         match self.stage {
-            Stage::StatusLine => self.status_line(line.bytes, sink),
+            Stage::StatusLine => self.status_line(line, sink),
             Stage::Fields if line.bytes.is_empty() => self.head_end(limits, sink),
-            Stage::Fields => self.field(line, limits, sink),
+            Stage::Fields => self.field(&parse_field_line(line)?, limits, sink),
             // Not lenient as in a head: it belongs to the chunked coding, whose end is no field line
             // (RFC 9112 §7.1), and strict readers see the end of the message elsewhere.
             Stage::Trailers if line.length < line.bytes.len() + CR_LF.len() => {
@@ -385,9 +418,9 @@ impl Receiver {
                 Ok(())
             }
             Stage::Trailers => {
-                let (name, value) = parse_field_line(line)?;
+                let field = parse_field_line(line)?;
                 self.count_field(limits)?;
-                sink.on_trailer(name, value)
+                sink.on_trailer(field.name, field.value)
             }
             Stage::Body | Stage::Complete => Err(Error::Internal),
         }
@@ -402,8 +435,8 @@ impl Receiver {
         }
     }
 
-    fn status_line<S: Sink>(&mut self, line: &[u8], sink: &mut S) -> Result<(), Error> {
-        let status = Status::parse(line)?;
+    fn status_line<S: Sink>(&mut self, line: &Line<'_>, sink: &mut S) -> Result<(), Error> {
+        let status = Status::parse_line(line)?;
         self.code = status.code;
         self.minor = status.minor;
         self.stage = Stage::Fields;
@@ -419,31 +452,22 @@ impl Receiver {
     #[inline(always)]
     fn field<S: Sink>(
         &mut self,
-        line: &Line<'_>,
+        field: &Field<'_>,
         limits: &Limits,
         sink: &mut S,
     ) -> Result<(), Error> {
-        let (name, value) = parse_field_line(line)?;
         self.count_field(limits)?;
-        if is_name(name, "content-length") {
-            let known = self.has_length.then_some(self.length);
-            self.length = add_length(known, value)?.unwrap_or(0);
-            self.has_length = true;
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            self.coding = self.coding.add(value)?;
-        } else if is_name(name, "connection") {
-            for option in list(value) {
-                // `close` wins over anything else that is said (RFC 9112 §9.3).
-                if option.eq_ignore_ascii_case(b"close") {
-                    self.says = Connection::Close;
-                } else if option.eq_ignore_ascii_case(b"keep-alive")
-                    && self.says == Connection::Nothing
-                {
-                    self.says = Connection::KeepAlive;
-                }
+        match field.meaning {
+            Meaning::Other => {}
+            Meaning::Length => {
+                let known = self.has_length.then_some(self.length);
+                self.length = add_length(known, field.value)?;
+                self.has_length = true;
             }
+            Meaning::Coding => self.coding = self.coding.add(field.value)?,
+            Meaning::Connection => self.says = self.says.and(field.value),
         }
-        sink.on_field(name, value)
+        sink.on_field(field.name, field.value)
     }
 
     fn head_end<S: Sink>(&mut self, limits: &Limits, sink: &mut S) -> Result<(), Error> {

@@ -152,23 +152,27 @@ impl<'a> Outgoing<'a> {
         Ok(())
     }
 
+    /// The request line but for its end, which is written with what follows.
     fn render_line(&self, render: &mut Render<'_>) {
         render.put(self.method().as_bytes());
         render.put(b" ");
         self.url.render_target(render);
-        render.put(b" HTTP/1.1\r\n");
     }
 
     /// RFC 9112 §3.2. The user's own stands for the first origin only.
     fn render_host(&self, render: &mut Render<'_>, own: &Own<'_>) {
         match own.host {
-            Some(host) if !self.foreign => put_field(render, "Host", host.as_bytes()),
+            Some("") if !self.foreign => render.put(b" HTTP/1.1\r\nHost:"),
+            Some(host) if !self.foreign => {
+                render.put(b" HTTP/1.1\r\nHost: ");
+                render.put(host.as_bytes());
+            }
             Some(_) | None => {
-                render.put(b"Host: ");
+                render.put(b" HTTP/1.1\r\nHost: ");
                 self.url.render_host(render);
-                render.put(b"\r\n");
             }
         }
+        render.put(b"\r\n");
     }
 
     fn render_auth(&self, render: &mut Render<'_>, own: &Own<'_>) {

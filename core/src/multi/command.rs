@@ -121,9 +121,9 @@ impl<E: Easy> Multi<'_, E> {
         self.now = self.now.max(now);
         let handle = self
             .transfers
-            .insert(Transfer::new(easy))
-            .map_err(|transfer| AddError {
-                easy: transfer.easy,
+            .insert_with(easy, Transfer::new)
+            .map_err(|easy| AddError {
+                easy,
                 why: AddErrorKind::TableFull,
             })?;
         self.running += 1;
@@ -157,10 +157,10 @@ impl<E: Easy> Multi<'_, E> {
             self.running -= 1;
             self.deadlines.set(handle.raw_index(), None);
         }
-        let removed = self.transfers.remove(handle);
+        let removed = self.transfers.remove_with(handle, |transfer| transfer.easy);
         self.promote(&mut cx);
         self.settle_timer(&mut cx);
-        removed.map(|transfer| transfer.easy)
+        removed
     }
 
     /// Pauses directions of a transfer: they are no longer watched. Time limits go on (CONTRACT R100).

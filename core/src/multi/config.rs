@@ -21,7 +21,7 @@ pub struct Config {
     /// A connection is not used again at this age (CONTRACT R87).
     pub lifetime: Duration,
     /// How many bytes one transfer may receive or send in one run before others have their turn
-    /// (CONTRACT R57): 8 MiB. It only matters to transfers of which that much has come. A small one
+    /// (CONTRACT R57): 16 MiB. It only matters to transfers of which that much has come. A small one
     /// makes fast downloads dear: they drift apart, and none finds in the processor's cache what
     /// another has brought there.
     pub budget: usize,
@@ -46,7 +46,7 @@ impl Config {
         max_idle: 0,
         idle: Duration::from_secs(118),
         lifetime: Duration::from_secs(24 * 3600),
-        budget: 8 * 1024 * 1024,
+        budget: 16 * 1024 * 1024,
         eyeballs: Duration::from_millis(200),
         overtakes: 16,
         drain_bytes: 64 * 1024,

@@ -92,10 +92,12 @@ impl<E: Easy> Multi<'_, E> {
         let sending = transfer.exchange.is_sending() || transfer.flags.has(Flag::Unflushed);
         let heard = ready.intersects(Ready::READ | Ready::ERROR) || (!ready.is_none() && !sending);
         let mut send_error = None;
-        match self.send(cx, handle, id, &options, known) {
-            Step::Broken(error) => send_error = Some(error),
-            Step::Failed(error) => return self.complete(cx, handle, Err(error)),
-            Step::Waits | Step::Complete { .. } => {}
+        if sending || !matches!(transfer.state, State::Receiving(_)) {
+            match self.send(cx, handle, id, &options, known) {
+                Step::Broken(error) => send_error = Some(error),
+                Step::Failed(error) => return self.complete(cx, handle, Err(error)),
+                Step::Waits | Step::Complete { .. } => {}
+            }
         }
         if !heard && !hurry && send_error.is_none() {
             return;

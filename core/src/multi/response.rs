@@ -69,6 +69,19 @@ impl<'a, E: Easy> Response<'a, E> {
         Error::Internal
     }
 
+    /// A field of a response that may be a redirect or about a range.
+    #[cold]
+    fn meant_for_us(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
+        if matches!(self.code, 301 | 302 | 303 | 307 | 308) && name.eq_ignore_ascii_case("location")
+        {
+            return self.location(value);
+        }
+        if matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
+            return self.content_range(value);
+        }
+        Ok(())
+    }
+
     /// RFC 9110 §15.4: asks the easy handle whether it follows.
     fn location(&mut self, value: &[u8]) -> Result<(), Error> {
         let Redirects::Follow(most) = self.options.redirects else {
@@ -161,14 +174,11 @@ impl<E: Easy> Sink for Response<'_, E> {
         flow(self.easy.on_status(status))
     }
 
+    #[inline]
     fn on_field(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         flow(self.easy.on_field(name, value))?;
-        if matches!(self.code, 301 | 302 | 303 | 307 | 308) && name.eq_ignore_ascii_case("location")
-        {
-            return self.location(value);
-        }
-        if matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
-            return self.content_range(value);
+        if matches!(self.code, 206 | 301 | 302 | 303 | 307 | 308 | 416) {
+            return self.meant_for_us(name, value);
         }
         Ok(())
     }

@@ -37,6 +37,10 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return;
         };
+        if transfer.state.is_over() {
+            // Its end has settled that.
+            return;
+        }
         let earliest = transfer.timers.first(transfer.started);
         let interest = transfer.conn().map(|conn| (conn, wanted(transfer)));
         self.deadlines.set(handle.raw_index(), earliest);

@@ -98,10 +98,10 @@ impl<'s> Origins<'s> {
             settings,
         } = *key;
         let mut hasher = SipHasher13::new_with_keys(self.seed, !self.seed);
-        hasher.write(host.as_bytes());
-        // The first byte stands in no name, so it ends the host.
-        let rest = u64::from(settings) << 32 | u64::from(port) << 16 | (scheme as u64) << 8 | 0xff;
+        // What has always the same length goes first: the host ends with the text.
+        let rest = u64::from(settings) << 32 | u64::from(port) << 16 | (scheme as u64) << 8;
         hasher.write_u64(rest.to_le());
+        hasher.write(host.as_bytes());
         let hash = hasher.finish();
         u32::try_from(hash >> 32).unwrap_or(0)
     }

@@ -110,16 +110,25 @@ impl<'s, K, T> Slots<'s, K, T> {
     /// # Errors
     /// Full: the value comes back.
     pub fn insert(&mut self, value: T) -> Result<Id<K>, T> {
+        self.insert_with(value, |value| value)
+    }
+
+    /// Puts a value in that is made of `seed` where it will lie, and names it.
+    ///
+    /// # Errors
+    /// Full: the seed comes back.
+    #[inline]
+    pub fn insert_with<S>(&mut self, seed: S, make: impl FnOnce(S) -> T) -> Result<Id<K>, S> {
         let index = if self.free == NIL {
             self.fresh
         } else {
             self.free
         };
         let Some(slot) = self.slots.get_mut(index as usize) else {
-            return Err(value);
+            return Err(seed);
         };
         let Slot::Vacant { generation, next } = *slot else {
-            return Err(value);
+            return Err(seed);
         };
         if self.free == NIL {
             self.fresh += 1;
@@ -129,12 +138,19 @@ impl<'s, K, T> Slots<'s, K, T> {
         self.len += 1;
         // Skips 0 when it wraps, so that no id is ever all zeros.
         let generation = NonZeroU32::new(generation.wrapping_add(1)).unwrap_or(NonZeroU32::MIN);
+        let value = make(seed);
         *slot = Slot::Occupied { generation, value };
         Ok(Id::new(index, generation))
     }
 
     /// Takes a value out. A stale id gives `None`.
     pub fn remove(&mut self, id: Id<K>) -> Option<T> {
+        self.remove_with(id, |value| value)
+    }
+
+    /// Takes a value out and keeps only what `part` takes of it. A stale id gives `None`.
+    #[inline]
+    pub fn remove_with<R>(&mut self, id: Id<K>, part: impl FnOnce(T) -> R) -> Option<R> {
         self.get(id)?;
         let next = if self.free == NIL { 0 } else { self.free + 1 };
         let slot = self.slots.get_mut(id.index())?;
@@ -146,7 +162,7 @@ impl<'s, K, T> Slots<'s, K, T> {
             Slot::Occupied { value, .. } => {
                 self.free = id.raw_index();
                 self.len -= 1;
-                Some(value)
+                Some(part(value))
             }
             Slot::Vacant { .. } => None,
         }

@@ -21,6 +21,8 @@ pub(super) struct Authority<'a> {
     pub(super) is_ipv6: bool,
     /// The scheme's own if none is named.
     pub(super) port: u16,
+    /// Host and port, where they are known to be written as in a `Host` field.
+    pub(super) written: Option<&'a str>,
 }
 
 impl<'a> Authority<'a> {
@@ -30,14 +32,8 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// Those of [`Authority::parse`].
     pub(super) fn parse_front(text: &'a str, scheme: Scheme) -> Result<(Self, &'a str), UrlError> {
-        if let Some((host, port, rest)) = split_plain(text) {
-            let authority = Self {
-                userinfo: None,
-                host,
-                is_ipv6: false,
-                port: port_or_default(port, scheme)?,
-            };
-            return Ok((authority, rest));
+        if let Some(plain) = split_plain(text, scheme) {
+            return Ok(plain);
         }
         let mut bytes = text.bytes();
         let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
@@ -70,17 +66,54 @@ impl<'a> Authority<'a> {
             host,
             is_ipv6,
             port: port_or_default(port, scheme)?,
+            written: None,
         })
     }
 }
 
-/// Host, port and what follows in the common case: a dotted quad, or labels that are not empty, the
-/// last of which does not begin with a digit; and no user information. `None` says nothing: the text may be good or bad.
-fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
+/// The authority and what follows it in the common case: a dotted quad, or labels that are not
+/// empty, the last of which does not begin with a digit; a port of up to five digits; and no user
+/// information. `None` says nothing: the text may be good or bad.
+fn split_plain(text: &str, scheme: Scheme) -> Option<(Authority<'_>, &str)> {
     let bytes = text.as_bytes();
-    let (mut label, mut end) = (0, 0);
+    let quad = match bytes.first()? {
+        b'0'..=b'9' => dotted_quad(bytes),
+        _ => None,
+    };
+    let (end, is_lower) = match quad {
+        Some(end) => (end, true),
+        None => labels(bytes)?,
+    };
+    let (port, all) = match bytes.get(end) {
+        Some(b':') => port_behind(bytes, end + 1)?,
+        _ => (None, end),
+    };
+    if !matches!(bytes.get(all), None | Some(b'/' | b'?' | b'#')) {
+        return None;
+    }
+    let (authority, rest) = text.split_at_checked(all)?;
+    // As a port is written, it has no zero before it, and is not that which is meant without one.
+    let is_port_written = match port {
+        Some(port) => port != scheme.default_port() && bytes.get(end + 1) != Some(&b'0'),
+        None => all == end,
+    };
+    let plain = Authority {
+        userinfo: None,
+        host: authority.get(..end)?,
+        is_ipv6: false,
+        port: port.unwrap_or(scheme.default_port()),
+        written: (is_lower && is_port_written).then_some(authority),
+    };
+    Some((plain, rest))
+}
+
+/// Where the labels at the front end, and whether they hold no capital.
+fn labels(bytes: &[u8]) -> Option<(usize, bool)> {
+    let (mut label, mut end, mut seen) = (0, 0, 0);
     for &byte in bytes {
-        if !is_label_byte(byte) {
+        let class = label_class(byte);
+        seen |= class;
+        if class == 0 {
             if byte != b'.' || end == label {
                 break;
             }
@@ -88,56 +121,57 @@ fn split_plain(text: &str) -> Option<(&str, &str, &str)> {
         }
         end += 1;
     }
-    let (host, rest) = text.split_at(end);
-    let is_plain = end <= MAX_HOST
-        && match bytes.get(label) {
-            Some(first) if first.is_ascii_digit() => is_dotted_quad(host.as_bytes()),
-            Some(first) => is_label_byte(*first),
-            None => false,
-        };
-    let (port, rest) = match rest.strip_prefix(':') {
-        Some(rest) => {
-            let mut digits = 0;
-            for byte in rest.bytes() {
-                if !byte.is_ascii_digit() {
-                    break;
-                }
-                digits += 1;
-            }
-            rest.split_at(digits)
-        }
-        None => ("", rest),
-    };
-    let ends = matches!(rest.as_bytes().first(), None | Some(b'/' | b'?' | b'#'));
-    (is_plain && ends).then_some((host, port, rest))
+    let first = *bytes.get(label)?;
+    let is_plain = end <= MAX_HOST && is_label_byte(first) && !first.is_ascii_digit();
+    is_plain.then_some((end, seen & CAPITAL == 0))
 }
 
-/// Is it an IPv4 address as all readers read it: four numbers up to 255 without leading zeros? `bytes`
-/// are labels that are not empty.
-fn is_dotted_quad(mut bytes: &[u8]) -> bool {
-    for nth in 0..4 {
-        if nth > 0 {
-            let [b'.', rest @ ..] = bytes else {
-                return false;
-            };
-            bytes = rest;
-        }
-        let mut number = 0;
-        let mut digits = 0;
-        while let [digit @ b'0'..=b'9', rest @ ..] = bytes {
-            number = number * 10 + u32::from(digit - b'0');
-            digits += 1;
-            bytes = rest;
-            // Nothing follows a zero, and no number has four digits.
-            if number == 0 || digits == 3 {
-                break;
-            }
-        }
-        if digits == 0 || number > 255 {
-            return false;
+/// The port from here on, if it has a digit, and where it ends.
+fn port_behind(bytes: &[u8], start: usize) -> Option<(Option<u16>, usize)> {
+    let (mut port, mut end) = (0, start);
+    while let Some(digit @ b'0'..=b'9') = bytes.get(end) {
+        port = port * 10 + u32::from(digit - b'0');
+        end += 1;
+        if end - start > 5 {
+            return None;
         }
     }
-    bytes.is_empty()
+    if end == start {
+        return Some((None, end));
+    }
+    let port = u16::try_from(port).ok().filter(|port| *port != 0)?;
+    Some((Some(port), end))
+}
+
+/// Where an IPv4 address at the front ends, as all readers read it: four numbers up to 255 without
+/// leading zeros. What follows is for the caller to see.
+fn dotted_quad(bytes: &[u8]) -> Option<usize> {
+    let digit = |at: usize| match bytes.get(at) {
+        Some(digit @ b'0'..=b'9') => Some(u32::from(digit - b'0')),
+        _ => None,
+    };
+    let mut at = 0;
+    for nth in 0..4 {
+        if nth > 0 {
+            if bytes.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let mut number = digit(at)?;
+        at += 1;
+        // Nothing follows a zero.
+        while number != 0
+            && let Some(next) = digit(at)
+        {
+            number = number * 10 + next;
+            if number > 255 {
+                return None;
+            }
+            at += 1;
+        }
+    }
+    Some(at)
 }
 
 /// The address that this host is, if it is a literal and no name.
@@ -219,17 +253,28 @@ const fn is_host_byte(byte: u8) -> bool {
 }
 
 const fn is_label_byte(byte: u8) -> bool {
-    const LABEL: [bool; 256] = {
-        let mut label = [false; 256];
+    label_class(byte) != 0
+}
+
+/// Of the classes of bytes in labels: a capital.
+const CAPITAL: u8 = 2;
+
+/// 0 if it can't stand in a label.
+const fn label_class(byte: u8) -> u8 {
+    const CLASS: [u8; 256] = {
+        let mut class = [0; 256];
         let mut byte = 0;
         while byte < 128_u8 {
-            label[byte as usize] =
-                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+            if byte.is_ascii_uppercase() {
+                class[byte as usize] = CAPITAL;
+            } else if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+                class[byte as usize] = 1;
+            }
             byte += 1;
         }
-        label
+        class
     };
-    LABEL[byte as usize]
+    CLASS[byte as usize]
 }
 
 fn port_or_default(digits: &str, scheme: Scheme) -> Result<u16, UrlError> {
@@ -252,6 +297,7 @@ mod tests {
 
     use super::*;
     use std::format;
+    use std::string::String;
 
     fn parse(text: &str) -> Result<(Option<&str>, &str, u16), UrlError> {
         let slow = Authority::parse(text, Scheme::Http);
@@ -259,7 +305,20 @@ mod tests {
         let front = Authority::parse_front(text, Scheme::Http);
         assert_eq!(front.map(|(_, rest)| rest).err(), slow.err(), "{text:?}");
         if let (Ok((front, rest)), Ok(slow)) = (front, slow) {
-            assert!(front == slow && rest.is_empty(), "{text:?}");
+            // What is written as in a `Host` field is what would be written there.
+            if let Some(written) = front.written {
+                let host = front.host.to_ascii_lowercase();
+                let port = match front.port {
+                    80 => String::new(),
+                    port => format!(":{port}"),
+                };
+                assert_eq!(written, format!("{host}{port}"));
+            }
+            let written = front.written;
+            assert!(
+                front == Authority { written, ..slow } && rest.is_empty(),
+                "{text:?}"
+            );
         }
         slow.map(|a| (a.userinfo, a.host, a.port))
     }
@@ -286,7 +345,11 @@ mod tests {
             "99.250.199.100",
         ] {
             let expected = text.parse::<Ipv4Addr>().is_ok();
-            assert_eq!(is_dotted_quad(text.as_bytes()), expected, "{text}");
+            assert_eq!(
+                dotted_quad(text.as_bytes()) == Some(text.len()),
+                expected,
+                "{text}"
+            );
         }
     }
 

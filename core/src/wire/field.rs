@@ -1,7 +1,7 @@
 //! One field line of a head or a trailer (RFC 9112 §5).
 
-use super::line::Line;
-use super::token::{is_field_value, is_token_byte, trim_ows};
+use super::line::{Line, clean_line};
+use super::token::{is_field_value, is_name, is_token_byte, trim_ows};
 use crate::error::ResponseError;
 
 /// Reads a field line without its end: the name in the peer's case, and the value without the white
@@ -19,23 +19,98 @@ pub fn parse_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
     Ok((name, value))
 }
 
+/// What a field of a response is to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// `Content-Length`.
+    Length,
+    /// `Transfer-Encoding`.
+    Coding,
+    /// `Connection`.
+    Connection,
+    /// None of these.
+    Other,
+}
+
+/// A field line taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// In the peer's case.
+    pub name: &'a str,
+    /// Without the white space around it.
+    pub value: &'a [u8],
+    /// What it is to the engine.
+    pub meaning: Meaning,
+}
+
 /// [`parse_field`] for a line of which something may be known.
 ///
 /// # Errors
 /// Those of [`parse_field`].
-pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<(&'a str, &'a [u8]), ResponseError> {
+pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError> {
     if line.is_clean {
-        split_field(line.bytes)
+        return parse_uncommon(line.bytes);
+    }
+    let (name, value) = parse_field(line.bytes)?;
+    Ok(Field {
+        name,
+        value,
+        meaning: Meaning::of(name),
+    })
+}
+
+/// The first line of `input` as a field, or as the empty line that ends a head, and what follows it.
+/// `None` says nothing: the line is cut, or ends otherwise than with a carriage return and a line
+/// feed, or holds a control character.
+///
+/// # Errors
+/// Those of [`parse_field`].
+#[must_use]
+#[inline(always)]
+#[expect(clippy::type_complexity, reason = "the parts have names above")]
+pub fn clean_field(input: &[u8]) -> Option<(Result<Option<Field<'_>>, ResponseError>, &[u8])> {
+    // Where the name is known, only the value need be looked at.
+    if let Some((name, rest, meaning)) = split_common(input) {
+        let (value, behind) = clean_line(rest)?;
+        let value = trim_ows(value);
+        let field = Field {
+            name,
+            value,
+            meaning,
+        };
+        return Some((Ok(Some(field)), behind));
+    }
+    let (line, behind) = clean_line(input)?;
+    let field = if line.is_empty() {
+        Ok(None)
     } else {
-        parse_field(line.bytes)
+        parse_uncommon(line).map(Some)
+    };
+    Some((field, behind))
+}
+
+fn parse_uncommon(line: &[u8]) -> Result<Field<'_>, ResponseError> {
+    let (name, value) = split_field(line)?;
+    Ok(Field {
+        name,
+        value,
+        meaning: Meaning::of(name),
+    })
+}
+
+impl Meaning {
+    fn of(name: &str) -> Self {
+        match name.len() {
+            10 if is_name(name, "connection") => Self::Connection,
+            14 if is_name(name, "content-length") => Self::Length,
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => Self::Coding,
+            _ => Self::Other,
+        }
     }
 }
 
 /// Name and value; the value is not looked at.
 fn split_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
-    if let Some((name, value)) = split_common(line) {
-        return Ok((name, trim_ows(value)));
-    }
     if let [b' ' | b'\t', ..] = line {
         return Err(ResponseError::Folded);
     }
@@ -56,30 +131,31 @@ fn split_field(line: &[u8]) -> Result<(&str, &[u8]), ResponseError> {
 }
 
 /// Fields that nearly all responses have, with names as nearly all servers write them. That they are
-/// tokens and text need not be found out again.
-fn split_common(line: &[u8]) -> Option<(&'static str, &[u8])> {
+/// tokens and text need not be found out again, nor what they mean.
+#[inline(always)]
+fn split_common(line: &[u8]) -> Option<(&'static str, &[u8], Meaning)> {
     macro_rules! one_of {
-        ($($name:literal),+) => {{
+        ($($name:literal $meaning:ident),+) => {{
             $(if let Some(value) = line.strip_prefix(concat!($name, ":").as_bytes()) {
-                return Some(($name, value));
+                return Some(($name, value, Meaning::$meaning));
             })+
         }};
     }
     match line.first()? {
-        b'A' => one_of!("Accept-Ranges", "Age"),
+        b'A' => one_of!("Accept-Ranges" Other, "Age" Other),
         b'C' => one_of!(
-            "Content-Type",
-            "Content-Length",
-            "Connection",
-            "Cache-Control"
+            "Content-Type" Other,
+            "Content-Length" Length,
+            "Connection" Connection,
+            "Cache-Control" Other
         ),
-        b'D' => one_of!("Date"),
-        b'E' => one_of!("ETag", "Expires"),
-        b'K' => one_of!("Keep-Alive"),
-        b'L' => one_of!("Last-Modified", "Location"),
-        b'S' => one_of!("Server", "Set-Cookie"),
-        b'T' => one_of!("Transfer-Encoding"),
-        b'V' => one_of!("Vary", "Via"),
+        b'D' => one_of!("Date" Other),
+        b'E' => one_of!("ETag" Other, "Expires" Other),
+        b'K' => one_of!("Keep-Alive" Other),
+        b'L' => one_of!("Last-Modified" Other, "Location" Other),
+        b'S' => one_of!("Server" Other, "Set-Cookie" Other),
+        b'T' => one_of!("Transfer-Encoding" Coding),
+        b'V' => one_of!("Vary" Other, "Via" Other),
         _ => {}
     }
     None
@@ -91,10 +167,18 @@ mod tests {
 
     use super::*;
 
+    fn is_odd(line: &[u8]) -> bool {
+        line.iter().any(|byte| *byte < b' ' || *byte == 0x7f)
+    }
+
     #[test]
     fn common_names_are_read_like_all_others() {
         for line in [
-            &b"Content-Type: text/html"[..],
+            &b"Connection: close"[..],
+            b"Connections: close",
+            b"Transfer-Encoding: chunked",
+            b"Accept-Ranges: bytes",
+            b"Content-Type: text/html",
             b"Content-Length:5",
             b"Content-Length :5",
             b"Content-Lengths: 5",
@@ -105,9 +189,23 @@ mod tests {
         ] {
             let other = line.to_ascii_lowercase();
             assert_eq!(split_common(&other), None);
-            let lower = parse_field(&other).map(|(name, value)| (name.len(), value.len()));
-            let given = parse_field(line).map(|(name, value)| (name.len(), value.len()));
-            assert_eq!(given, lower, "{line:?}");
+            let sizes = |field: Field<'_>| (field.name.len(), field.value.len(), field.meaning);
+            let read = |bytes| {
+                let line = Line {
+                    bytes,
+                    length: 0,
+                    is_clean: !is_odd(bytes),
+                };
+                parse_field_line(&line).map(sizes)
+            };
+            assert_eq!(read(line), read(&other), "{line:?}");
+            let whole = [line, b"\r\n\r\n"].concat();
+            let quick = clean_field(&whole).map(|(field, behind)| {
+                assert_eq!(behind, b"\r\n");
+                field.map(|field| field.map(sizes))
+            });
+            let expected = (!is_odd(line)).then(|| read(line).map(Some));
+            assert_eq!(quick, expected, "{line:?}");
         }
     }
 

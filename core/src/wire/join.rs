@@ -116,6 +116,7 @@ fn origin(scheme: Scheme, authority: &[u8]) -> Option<Url<'_>> {
         path: "",
         query: None,
         fragment: None,
+        written: authority.written,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Lines of a message head (RFC 9112 §2.2).
 
-use super::token::first_control;
+use super::scan::first_control;
 use crate::error::ResponseError;
 
 /// The first line of `input`, without its end, and how many bytes it takes with its end. `None` if
@@ -26,16 +26,26 @@ pub struct Line<'a> {
     pub is_clean: bool,
 }
 
-/// What [`find_line`] finds, with what can be told of it without another look.
+/// The first line of `input` without its end, and what follows its end, if the line ends with a
+/// carriage return and a line feed and holds no control character. `None` says nothing.
 #[must_use]
-#[inline]
-pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
+#[inline(always)]
+pub(super) fn clean_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
     // In nearly all lines the first control character is that of the end.
     let at = first_control(input, b' ')?;
-    if let Some((bytes, [b'\r', b'\n', ..])) = input.split_at_checked(at) {
+    match input.split_at_checked(at)? {
+        (line, [b'\r', b'\n', behind @ ..]) => Some((line, behind)),
+        _ => None,
+    }
+}
+
+/// What [`find_line`] finds, with what can be told of it without another look.
+#[must_use]
+pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
+    if let Some((bytes, _)) = clean_line(input) {
         return Some(Line {
             bytes,
-            length: at + 2,
+            length: bytes.len() + 2,
             is_clean: true,
         });
     }

@@ -9,12 +9,13 @@ mod number;
 mod percent;
 mod range;
 mod render;
+mod scan;
 mod status;
 mod token;
 mod url;
 
 pub use chunk::{Chunk, Chunks};
-pub use field::{parse_field, parse_field_line};
+pub use field::{Field, Meaning, clean_field, parse_field, parse_field_line};
 pub use join::join;
 pub use line::{Line, check_line, find_line, next_line};
 pub use number::{Digits, decimal};

@@ -1,5 +1,6 @@
 //! The status line (RFC 9112 §4).
 
+use super::line::Line;
 use super::token::is_field_value;
 use crate::error::ResponseError;
 
@@ -24,6 +25,29 @@ impl<'a> Status<'a> {
     /// [`ResponseError::Status`] if no number from 100 to 999 follows; [`ResponseError::FieldValue`]
     /// if the reason holds a control character other than a tab.
     pub fn parse(line: &'a [u8]) -> Result<Self, ResponseError> {
+        let status = Self::split(line)?;
+        if !is_field_value(status.reason) {
+            return Err(ResponseError::FieldValue);
+        }
+        Ok(status)
+    }
+
+    /// [`Status::parse`] for a line of which something may be known.
+    ///
+    /// # Errors
+    /// Those of [`Status::parse`].
+    #[inline]
+    pub fn parse_line(line: &Line<'a>) -> Result<Self, ResponseError> {
+        if line.is_clean {
+            Self::split(line.bytes)
+        } else {
+            Self::parse(line.bytes)
+        }
+    }
+
+    /// The parts; the reason is not looked at.
+    #[inline]
+    fn split(line: &'a [u8]) -> Result<Self, ResponseError> {
         let Some([minor @ b'0'..=b'9', b' ', rest @ ..]) = line.strip_prefix(b"HTTP/1.") else {
             return Err(ResponseError::NotHttp);
         };
@@ -33,9 +57,6 @@ impl<'a> Status<'a> {
             [b' ', reason @ ..] => reason,
             _ => return Err(ResponseError::Status),
         };
-        if !is_field_value(reason) {
-            return Err(ResponseError::FieldValue);
-        }
         Ok(Self {
             code,
             minor: (minor - b'0').min(1),

@@ -1,5 +1,7 @@
 //! Tokens, field values and comma lists (RFC 9110 §5.5, §5.6).
 
+use super::scan::first_control;
+
 /// Is it a token: one or more of the characters that names and methods are made of (RFC 9110 §5.6.2)?
 #[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
@@ -24,47 +26,6 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 #[must_use]
 pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
     first_control(bytes, least).is_some()
-}
-
-/// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
-#[must_use]
-#[inline]
-pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
-    // Without an early end the compiler compares all sixteen at once.
-    let is_plain = |plain: bool, byte: &u8| plain & (*byte >= least) & (*byte != 0x7f);
-    let (chunks, _) = bytes.as_chunks::<16>();
-    let plain = chunks
-        .iter()
-        .take_while(|chunk| chunk.iter().fold(true, is_plain));
-    let start = 16 * plain.count();
-    let (words, rest) = bytes.get(start..).unwrap_or(&[]).as_chunks::<8>();
-    for (nth, word) in words.iter().enumerate() {
-        if let Some(at) = control_in_word(*word, least) {
-            return Some(start + nth * 8 + at);
-        }
-    }
-    match bytes.last_chunk::<8>() {
-        _ if rest.is_empty() => None,
-        // The last eight, some of which were seen already.
-        Some(last) => control_in_word(*last, least).map(|at| bytes.len() - 8 + at),
-        None => bytes.iter().position(|&byte| byte < least || byte == 0x7f),
-    }
-}
-
-/// All eight bytes at once: where one is below `least`, the subtraction borrows into its highest
-/// bit, which was not set before. Below the first such byte nothing borrows, so the lowest bit that
-/// is found is right; those above it may not be.
-#[inline]
-const fn control_in_word(word: [u8; 8], least: u8) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(word);
-    let below = word.wrapping_sub(ONES * least as u64);
-    // A delete becomes a zero, which is below one.
-    let delete = (word ^ (ONES * 0x7f)).wrapping_sub(ONES);
-    match (below | delete) & !word & (ONES << 7) {
-        0 => None,
-        found => Some(found.trailing_zeros() as usize / 8),
-    }
 }
 
 /// Is it this name, which is given in lower case and has 8 to 16 bytes? For tokens only.

@@ -31,6 +31,8 @@ pub struct Url<'a> {
     pub query: Option<&'a str>,
     /// What stands behind the `#`. It is never sent.
     pub fragment: Option<&'a str>,
+    /// Host and port, where the text is known to have them as they stand in a `Host` field.
+    pub(super) written: Option<&'a str>,
 }
 
 /// Where the parts of a URL lie in its text: who takes the same text apart again need not read it.
@@ -41,34 +43,58 @@ pub struct Parts {
     port: u16,
     /// Of the whole text, in bytes.
     length: usize,
-    userinfo: Option<Span>,
+    userinfo: Span,
     host: Span,
     path: Span,
-    query: Option<Span>,
-    fragment: Option<Span>,
+    query: Span,
+    fragment: Span,
+    written: Span,
 }
 
-/// From which byte on, up to which.
-type Span = (usize, usize);
+/// From which byte on, up to which; small, as it is handed around a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Of a part that is missing.
+    const NONE: Self = Self { start: 1, end: 0 };
+
+    /// Where `part` lies in `text`, which it is a part of.
+    fn of(part: &str, text: &str) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        // What lies behind 4 GiB is not found again.
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            start: number(start),
+            end: number(start.wrapping_add(part.len())),
+        }
+    }
+
+    fn find(self, text: &str) -> Option<&str> {
+        text.get(self.start as usize..self.end as usize)
+    }
+}
 
 impl<'a> Url<'a> {
     /// Where its parts lie in the text that it was parsed from.
     #[must_use]
     pub fn parts(&self, text: &'a str) -> Parts {
-        let span = |part: &str| {
-            let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
-            (start, start.wrapping_add(part.len()))
-        };
+        let span = |part: &str| Span::of(part, text);
+        let maybe = |part: Option<&str>| part.map_or(Span::NONE, span);
         Parts {
             scheme: self.scheme,
             is_ipv6: self.is_ipv6,
             port: self.port,
             length: text.len(),
-            userinfo: self.userinfo.map(span),
+            userinfo: maybe(self.userinfo),
             host: span(self.host),
             path: span(self.path),
-            query: self.query.map(span),
-            fragment: self.fragment.map(span),
+            query: maybe(self.query),
+            fragment: maybe(self.fragment),
+            written: maybe(self.written),
         }
     }
 
@@ -79,17 +105,20 @@ impl<'a> Url<'a> {
         if text.len() != parts.length {
             return None;
         }
-        let part = |(start, end): Span| text.get(start..end);
-        let maybe = |span: Option<Span>| span.map_or(Some(None), |span| part(span).map(Some));
+        let maybe = |span: Span| match span {
+            Span::NONE => Some(None),
+            span => span.find(text).map(Some),
+        };
         Some(Self {
             scheme: parts.scheme,
             userinfo: maybe(parts.userinfo)?,
-            host: part(parts.host)?,
+            host: parts.host.find(text)?,
             is_ipv6: parts.is_ipv6,
             port: parts.port,
-            path: part(parts.path)?,
+            path: parts.path.find(text)?,
             query: maybe(parts.query)?,
             fragment: maybe(parts.fragment)?,
+            written: maybe(parts.written)?,
         })
     }
 
@@ -111,8 +140,7 @@ impl<'a> Url<'a> {
             None => split_scheme(text)?,
         };
         let (authority, rest) = Authority::parse_front(rest, scheme)?;
-        let (rest, fragment) = split_off(rest, b'#');
-        let (path, query) = split_off(rest, b'?');
+        let (path, query, fragment) = split_path(rest);
         Ok(Self {
             scheme,
             userinfo: authority.userinfo,
@@ -122,6 +150,7 @@ impl<'a> Url<'a> {
             path,
             query,
             fragment,
+            written: authority.written,
         })
     }
 
@@ -139,9 +168,7 @@ impl<'a> Url<'a> {
         'a: 'b,
     {
         let room = into.get_mut(..self.host.len())?;
-        // No early end: so all bytes are compared at once.
-        let is_lower = |is, byte: u8| is & !byte.is_ascii_uppercase();
-        if self.host.bytes().fold(true, is_lower) {
+        if self.written.is_some() {
             return Some(self.host);
         }
         room.copy_from_slice(self.host.as_bytes());
@@ -185,6 +212,9 @@ impl<'a> Url<'a> {
     /// Writes host and port as they stand in a `Host` field (RFC 9110 §7.2): lower case, IPv6 in
     /// brackets, the port only if it is not the scheme's own.
     pub fn render_host(&self, render: &mut Render<'_>) {
+        if let Some(written) = self.written {
+            return render.put(written.as_bytes());
+        }
         if self.is_ipv6 {
             render.put(b"[");
         }
@@ -222,11 +252,20 @@ fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
     Ok((scheme, rest))
 }
 
-/// What stands before the first `mark`, which is of ASCII, and behind it if there is one.
-fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
-    match memchr::memchr(mark, text.as_bytes()) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
+/// Path, query and fragment (RFC 3986 §3.3 to §3.5).
+fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    match memchr::memchr2(b'?', b'#', text.as_bytes()) {
+        None => (text, None, None),
+        Some(at) => {
+            let (path, rest) = (&text[..at], &text[at + 1..]);
+            if text.as_bytes()[at] == b'#' {
+                return (path, None, Some(rest));
+            }
+            match memchr::memchr(b'#', rest.as_bytes()) {
+                Some(at) => (path, Some(&rest[..at]), Some(&rest[at + 1..])),
+                None => (path, Some(rest), None),
+            }
+        }
     }
 }
 

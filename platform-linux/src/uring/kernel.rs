@@ -233,8 +233,7 @@ pub(super) struct Ring {
     in_flight: u32,
     /// Why the kernel takes no operations any more.
     broken: Option<Errno>,
-    /// Descriptors that the ring could not close. Operations that name them may still be queued, so
-    /// they stay open as long as it.
+    /// Descriptors that the ring could not close: operations that are still queued may name them.
     unclosed: Vec<OwnedFd>,
     /// Closes that may not have come to their end.
     closing: u32,
@@ -452,10 +451,9 @@ impl Ring {
         if !self.make_place() {
             return false;
         }
-        // SAFETY: what the entry points to is an address in `addresses` or bytes of a region. The
-        // address stays until the entry has been submitted, when the kernel has its copy, the bytes
-        // until the operation has ended. The descriptor is open: it is closed by an entry that comes
-        // later, or when the ring is gone.
+        // SAFETY: what the entry points to is an address in `addresses`, which stays until the kernel
+        // has its copy, or bytes of a region, which stay until the operation has ended. The descriptor
+        // is open: it is closed by an entry that comes later, or when the ring is gone.
         let pushed = unsafe { self.ring().submission().push(&entry) }.is_ok();
         self.in_flight += u32::from(pushed);
         pushed
@@ -499,13 +497,12 @@ impl Ring {
             None => self.enter_now(EnterFlags::GETEVENTS),
             Some(patience) => {
                 let time = patience.at_most.map_or_else(Timespec::new, Timespec::from);
-                let mut args = SubmitArgs::new();
+                let can = self.ring().params().is_feature_min_timeout();
+                let (want, gather) = patience.gathering(can);
+                let mut args = SubmitArgs::new().min_wait_usec(gather);
                 if patience.at_most.is_some() {
                     args = args.timespec(&time);
                 }
-                let can = self.ring().params().is_feature_min_timeout();
-                let (want, gather) = patience.gathering(can);
-                let args = args.min_wait_usec(gather);
                 self.ring().submitter().submit_with_args(want, &args)
             }
         };

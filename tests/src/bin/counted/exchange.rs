@@ -1,4 +1,4 @@
-//! What is asked and answered: a small file, with the fields that clients and nginx send, or plainly.
+//! What is asked and answered: a small file, with more or fewer fields.
 
 use std::time::Duration;
 
@@ -15,6 +15,20 @@ const FIELDS: &[Field<'static>] = &[
         value: "*/*",
     },
 ];
+
+/// How much stands around the bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The fields that clients and nginx send, a long path, a time limit.
+    Usual,
+    /// No field more than is needed, either way.
+    Plain,
+    /// What the benchmark asks of nginx: a short path and `Host`; nginx answers with all its fields.
+    Benchmark,
+}
+
+/// The path of [`Shape::Benchmark`], by which the server knows it.
+pub(crate) const BENCHMARK_PATH: &str = "/1k";
 
 /// The head of the answer to a plain request.
 pub(crate) const PLAIN_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n";
@@ -40,8 +54,7 @@ pub(crate) const ENDLESS_HEAD: &[u8] =
 /// Asks for one file and counts what comes.
 pub(crate) struct Get<'u> {
     pub(crate) url: &'u str,
-    /// Without fields.
-    pub(crate) plain: bool,
+    pub(crate) shape: Shape,
     pub(crate) progress: Option<Duration>,
     pub(crate) code: u16,
     pub(crate) received: usize,
@@ -52,7 +65,7 @@ impl<'u> Get<'u> {
     pub(crate) const fn new(url: &'u str) -> Self {
         Self {
             url,
-            plain: false,
+            shape: Shape::Usual,
             progress: None,
             code: 0,
             received: 0,
@@ -69,15 +82,18 @@ impl<'u> Get<'u> {
 impl Easy for Get<'_> {
     fn request(&self) -> Request<'_> {
         Request {
-            fields: if self.plain { &NoFields } else { &FIELDS },
+            fields: match self.shape {
+                Shape::Usual => &FIELDS,
+                Shape::Plain | Shape::Benchmark => &NoFields,
+            },
             ..Request::get(self.url)
         }
     }
 
     fn options(&self) -> Options {
         Options {
-            // Each transfer has a deadline, as most programs want it.
-            total: Some(Duration::from_secs(3600)),
+            // Each transfer has a deadline, as most programs want it; the benchmark's have none.
+            total: (self.shape != Shape::Benchmark).then_some(Duration::from_secs(3600)),
             progress: self.progress,
             ..Options::DEFAULT
         }

@@ -9,16 +9,16 @@ use muxfer_linux::{Capacity, Driver, Epoll, EpollOptions, Memory};
 use muxfer_tests::descriptors;
 use muxfer_tests::instructions::Case;
 
-use crate::exchange::Get;
+use crate::exchange::{BENCHMARK_PATH, Get, Shape};
 
 /// At least so many requests are counted.
 const TIMES: u32 = 10_000;
 
 /// Makes requests on kept connections, as many at once as there are connections.
-pub(crate) fn run(case: Case, plain: bool) -> Result<Vec<(&'static str, u32)>, Box<dyn Error>> {
+pub(crate) fn run(case: Case, shape: Shape) -> Result<Vec<(&'static str, u32)>, Box<dyn Error>> {
     descriptors::allow_all()?;
     let server = Server::start()?;
-    let urls: Vec<_> = (0..case.origins).map(|n| server.url(n)).collect();
+    let urls: Vec<_> = (0..case.origins).map(|n| server.url(n, shape)).collect();
     let connections = case.connections as usize;
     let mut memory = Memory::new(Capacity {
         lines: 16,
@@ -30,7 +30,7 @@ pub(crate) fn run(case: Case, plain: bool) -> Result<Vec<(&'static str, u32)>, B
     for url in urls.iter().cycle().take(connections) {
         // There is a place for each.
         let _ = driver.add(Get {
-            plain,
+            shape,
             ..Get::new(url)
         });
     }
@@ -90,12 +90,13 @@ impl Server {
     }
 
     /// Each origin has an address of its own: all of 127/8 is this machine.
-    fn url(&self, n: u32) -> String {
+    fn url(&self, n: u32, shape: Shape) -> String {
         let [.., high, low] = (n + 1).to_be_bytes();
-        format!(
-            "http://127.0.{high}.{low}:{}/path/to/file-{n}.bin?query=1",
-            self.port
-        )
+        let server = format!("http://127.0.{high}.{low}:{}", self.port);
+        match shape {
+            Shape::Usual | Shape::Plain => format!("{server}/path/to/file-{n}.bin?query=1"),
+            Shape::Benchmark => format!("{server}{BENCHMARK_PATH}"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `counted engine CONNECTIONS ORIGINS` drives the engine over canned answers in memory.
 //! `counted loopback CONNECTIONS ORIGINS` drives it over epoll against a server in another process,
-//! `counted plain` with shorter heads.
+//! `counted plain` with shorter heads, `counted benchmark` with those of the benchmark.
 //! What is to be counted is in functions named `measured_*`. Each prints how often it did its work.
 
 mod engine;
@@ -14,6 +14,7 @@ mod respond;
 use std::error::Error;
 
 use clap::Parser;
+use exchange::Shape;
 use muxfer_tests::instructions::Case;
 
 /// Which work.
@@ -25,6 +26,8 @@ enum Work {
     Loopback(Size),
     /// The same with requests and answers that have no field more than they need
     Plain(Size),
+    /// The same with the request and answer of the benchmark
+    Benchmark(Size),
     /// The server of `loopback`: prints its port, ends with its input
     Respond,
 }
@@ -41,8 +44,9 @@ struct Size {
 fn main() -> Result<(), Box<dyn Error>> {
     let counts = match Work::parse() {
         Work::Engine(size) => engine::run(size.case())?,
-        Work::Loopback(size) => loopback::run(size.case(), false)?,
-        Work::Plain(size) => loopback::run(size.case(), true)?,
+        Work::Loopback(size) => loopback::run(size.case(), Shape::Usual)?,
+        Work::Plain(size) => loopback::run(size.case(), Shape::Plain)?,
+        Work::Benchmark(size) => loopback::run(size.case(), Shape::Benchmark)?,
         Work::Respond => return Ok(respond::run()?),
     };
     for (path, times) in counts {

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use muxfer_tests::descriptors;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use crate::exchange::{BODY_BYTES, HEAD, PLAIN_HEAD};
+use crate::exchange::{BENCHMARK_PATH, BODY_BYTES, HEAD, PLAIN_HEAD};
 
 const INPUT: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
@@ -73,8 +73,15 @@ fn serve(place: &mut Option<TcpStream>, [answer, plain]: &[Vec<u8>; 2]) {
         Err(_) => &[],
     };
     let lines = request.iter().filter(|byte| **byte == b'\n').count();
-    // The request line, Host, and the empty one.
-    let answer = if lines > 3 { answer } else { plain };
+    let is_benchmark = request
+        .strip_prefix(b"GET ")
+        .is_some_and(|rest| rest.starts_with(BENCHMARK_PATH.as_bytes()));
+    // A plain one: the request line, Host, and the empty one.
+    let answer = if lines > 3 || is_benchmark {
+        answer
+    } else {
+        plain
+    };
     if !request.ends_with(b"\r\n\r\n") || stream.write_all(answer).is_err() {
         *place = None;
     }

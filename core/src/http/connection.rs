@@ -1,0 +1,37 @@
+//! What becomes of the connection (RFC 9112 §9.3).
+
+use crate::wire::list;
+
+/// What the `Connection` fields of a head say about the connection's future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Nothing about it.
+    Nothing,
+    /// It is kept.
+    KeepAlive,
+    /// It ends with this exchange.
+    Close,
+}
+
+impl Connection {
+    /// With one more `Connection` field.
+    pub(super) fn and(self, value: &[u8]) -> Self {
+        // The common case is this one option.
+        if value == b"keep-alive" {
+            return self.and_option(value);
+        }
+        list(value).fold(self, Self::and_option)
+    }
+
+    #[inline]
+    fn and_option(self, option: &[u8]) -> Self {
+        // `close` wins over anything else that is said (RFC 9112 §9.3).
+        if self == Self::Close || option.eq_ignore_ascii_case(b"close") {
+            Self::Close
+        } else if option.eq_ignore_ascii_case(b"keep-alive") {
+            Self::KeepAlive
+        } else {
+            self
+        }
+    }
+}
