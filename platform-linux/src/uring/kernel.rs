@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::net::{SendFlags, SocketAddrAny};
 
-use super::shapes::{Done, Patience, Setup, Span};
+use super::shapes::{Buffer, Done, Patience, Setup, Span};
 use super::tag::{Op, Tag};
 
 /// The only group of provided buffers.
@@ -103,16 +103,6 @@ struct Buffers {
     /// How many the kernel has.
     free: u16,
     state: Box<[Buffer]>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Buffer {
-    /// Up to where the kernel has filled it.
-    filled: u32,
-    /// How much of it was lent and not released.
-    lent: u32,
-    /// The kernel will not write to it any more.
-    full: bool,
 }
 
 impl Buffers {

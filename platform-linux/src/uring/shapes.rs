@@ -82,6 +82,17 @@ impl Patience {
     }
 }
 
+/// How far a provided buffer is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Buffer {
+    /// Up to where the kernel has filled it.
+    pub(super) filled: u32,
+    /// How much of it was lent and not released.
+    pub(super) lent: u32,
+    /// The kernel will not write to it any more.
+    pub(super) full: bool,
+}
+
 /// Bytes of the send memory that the kernel was told to send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
