@@ -223,7 +223,8 @@ pub(super) struct Ring {
     in_flight: u32,
     /// Why the kernel takes no operations any more.
     broken: Option<Errno>,
-    /// Descriptors that the ring could not close: operations that are still queued may name them.
+    /// Descriptors that the ring could not close. Operations that name them may still be queued, so
+    /// they stay open as long as it.
     unclosed: Vec<OwnedFd>,
     /// Closes that may not have come to their end.
     closing: u32,
@@ -441,9 +442,10 @@ impl Ring {
         if !self.make_place() {
             return false;
         }
-        // SAFETY: what the entry points to is an address in `addresses`, which stays until the kernel
-        // has its copy, or bytes of a region, which stay until the operation has ended. The descriptor
-        // is open: it is closed by an entry that comes later, or when the ring is gone.
+        // SAFETY: what the entry points to is an address in `addresses` or bytes of a region. The
+        // address stays until the entry has been submitted, when the kernel has its copy, the bytes
+        // until the operation has ended. The descriptor is open: it is closed by an entry that comes
+        // later, or when the ring is gone.
         let pushed = unsafe { self.ring().submission().push(&entry) }.is_ok();
         self.in_flight += u32::from(pushed);
         pushed
@@ -463,18 +465,10 @@ impl Ring {
 
     /// Hands all operations to the kernel, and waits for nothing.
     pub(super) fn submit(&mut self) {
-        let result = self.enter_now(EnterFlags::empty());
-        self.submitted(result.map(drop));
-    }
-
-    fn enter_now(&mut self, flags: EnterFlags) -> io::Result<usize> {
         let queued = self.queued();
         // SAFETY: no argument is passed.
-        unsafe {
-            self.ring()
-                .submitter()
-                .enter::<()>(queued, 0, flags.bits(), None)
-        }
+        let result = unsafe { self.ring().submitter().enter::<()>(queued, 0, 0, None) };
+        self.submitted(result.map(drop));
     }
 
     /// Hands all operations to the kernel and lets it work on what has come; waits for completions
@@ -484,15 +478,21 @@ impl Ring {
     /// The kernel takes no operations.
     pub(super) fn enter(&mut self, patience: Option<Patience>) -> io::Result<()> {
         let result = match patience {
-            None => self.enter_now(EnterFlags::GETEVENTS),
+            None => {
+                let flags = EnterFlags::GETEVENTS.bits();
+                let queued = self.queued();
+                // SAFETY: no argument is passed.
+                unsafe { self.ring().submitter().enter::<()>(queued, 0, flags, None) }
+            }
             Some(patience) => {
                 let time = patience.at_most.map_or_else(Timespec::new, Timespec::from);
-                let can = self.ring().params().is_feature_min_timeout();
-                let (want, gather) = patience.gathering(can);
-                let mut args = SubmitArgs::new().min_wait_usec(gather);
+                let mut args = SubmitArgs::new();
                 if patience.at_most.is_some() {
                     args = args.timespec(&time);
                 }
+                let can = self.ring().params().is_feature_min_timeout();
+                let (want, gather) = patience.gathering(can);
+                let args = args.min_wait_usec(gather);
                 self.ring().submitter().submit_with_args(want, &args)
             }
         };
@@ -568,7 +568,12 @@ impl Ring {
             if self.in_flight == 0 {
                 return true;
             }
-            if self.enter(Some(Patience::for_one(LAST_WAIT))).is_err() {
+            let patience = Patience {
+                at_most: Some(LAST_WAIT),
+                completions: 1,
+                gather: Duration::ZERO,
+            };
+            if self.enter(Some(patience)).is_err() {
                 return false;
             }
         }

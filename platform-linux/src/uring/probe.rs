@@ -128,7 +128,11 @@ impl Trial {
             }
             let left = end.saturating_duration_since(Instant::now());
             expect(!left.is_zero())?;
-            self.ring.enter(Some(Patience::for_one(left)))?;
+            self.ring.enter(Some(Patience {
+                at_most: Some(left),
+                completions: 1,
+                gather: Duration::ZERO,
+            }))?;
         }
     }
 }

@@ -58,15 +58,6 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// A wait for one completion.
-    pub(super) const fn for_one(at_most: Duration) -> Self {
-        Self {
-            at_most: Some(at_most),
-            completions: 1,
-            gather: Duration::ZERO,
-        }
-    }
-
     /// How many completions end a wait, and after how many microseconds one is enough, where the
     /// kernel can be told of both.
     pub(super) fn gathering(&self, can: bool) -> (usize, u32) {
