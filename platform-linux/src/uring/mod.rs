@@ -56,7 +56,7 @@ pub struct Uring {
     /// Dropped first: afterwards the kernel uses no memory and no descriptor of the others.
     ring: Ring,
     /// The sockets. Their own receiving is used only where there is no receive operation.
-    pub sockets: Sockets,
+    sockets: Sockets,
     /// The look-ups.
     pub resolver: Names,
     /// By the index of the connection's id.
@@ -112,6 +112,13 @@ impl Uring {
         platform.watch_names();
         platform.watch_waker();
         Ok(platform)
+    }
+
+    /// The sockets, to ask for addresses. Whoever closes one of them here would close it under
+    /// operations of the ring, so they are lent for looking only.
+    #[must_use]
+    pub fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     fn watch_names(&mut self) {
