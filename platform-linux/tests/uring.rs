@@ -136,7 +136,7 @@ fn each_connect_goes_to_its_own_address_whatever_waits_before_it() {
         }
         for (at, (_, address)) in (100..).zip(&listeners) {
             until(&mut uring, |uring| uring.opened(id(at)).is_ok());
-            let peer = uring.sockets.peer_address(id(at));
+            let peer = uring.sockets().peer_address(id(at));
             assert_eq!(peer, Some(*address), "with {before} sends before it");
         }
     }
@@ -299,7 +299,7 @@ fn without_time_to_gather_one_completion_ends_the_wait() {
 fn a_stream_that_timed_out_in_a_send_does_not_end_well() {
     let mut uring = open(&without_memory_for_what_stays());
     let mut peer = pair(&mut uring, id(0));
-    let fd = uring.sockets.fd(id(0)).expect("open");
+    let fd = uring.sockets().fd(id(0)).expect("open");
     sockopt::set_tcp_user_timeout(fd, 50).expect("a socket");
     peer.write_all(b"part").expect("sent");
     // The peer reads nothing: its window closes, and the probes find no end of that.
@@ -468,7 +468,7 @@ fn a_successor_hears_nothing_of_its_predecessor() {
         assert!(!event(&mut uring, conn).contains(Ready::ERROR));
         assert_eq!(uring.opened(conn), Ok(()));
         assert_eq!(uring.fill(conn, 9).map(|_| ()), Err(Stall::WouldBlock));
-        let own = uring.sockets.local_address(conn).expect("bound");
+        let own = uring.sockets().local_address(conn).expect("bound");
         let mut peer = loop {
             let (peer, from) = listener.accept().expect("a connection came");
             if from == own {
