@@ -434,6 +434,21 @@ fn checklist_33_without_descriptors_transfers_wait_for_one() {
     world.assert_clean();
 }
 
+/// Idle connections have descriptors too, and nobody who works will give one back.
+#[test]
+fn checklist_33_without_descriptors_an_idle_connection_makes_room() {
+    let mut world = limited(0, 0);
+    world.sim.descriptors = 2;
+    for number in 1..=2 {
+        let handle = world.add(host(number, "/"));
+        world.done(handle);
+    }
+    assert_eq!(world.multi.counts().idle, 2);
+    let handle = world.add(host(3, "/"));
+    world.done(handle);
+    world.assert_clean();
+}
+
 #[test]
 fn a_full_table_of_origins_makes_others_wait() {
     let capacity = muxfer_linux::Capacity {

@@ -179,7 +179,7 @@ impl<E: Easy> Multi<'_, E> {
                     return Next::Opened;
                 }
                 Err(IoError::NoDescriptors) if self.claims > 1 && !beside => {
-                    self.put_back(handle, id);
+                    self.put_back(cx, handle, id);
                     return Next::Queued;
                 }
                 Err(error) => self.attempt_failed(handle, address, error),
@@ -258,7 +258,7 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// The system has no descriptor left, but others are connected: wait for one of them.
-    fn put_back(&mut self, handle: Handle, id: OriginId) {
+    fn put_back<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle, id: OriginId) {
         self.lower_ceiling();
         self.reserved -= 1;
         if let Some(transfer) = self.transfers.get_mut(handle) {
@@ -266,6 +266,10 @@ impl<E: Easy> Multi<'_, E> {
         }
         self.wait(handle);
         self.release_claim(id);
+        if self.claims == self.idle.len() + self.stray.len() {
+            // Nobody who works will give a place back: an idle connection must.
+            self.promote(cx);
+        }
     }
 
     /// Looks at the attempts of which something was heard. The first that stands wins.

@@ -123,7 +123,13 @@ impl<B: Bench> Run<'_, '_, B> {
             }
         }
         let names: Vec<&str> = waiting.values().map(|place| TRANSFERS[*place].0).collect();
-        Err(io::Error::other(format!("no end: {names:?} are left")))
+        let counts = self.multi.counts();
+        let interests: Vec<_> = self.multi.interests().collect();
+        let deadline = self.multi.timeout();
+        Err(io::Error::other(format!(
+            "no end: {names:?} are left; {counts:?}, {interests:?}, {deadline:?}, {:?}",
+            self.bench.now()
+        )))
     }
 
     fn turn(&mut self) -> io::Result<()> {
