@@ -11,14 +11,17 @@ pub fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// Resident memory, to the page. `VmRSS` would be cheaper and is only near it: the system counts
-/// with a counter for each core.
+/// Resident memory of its own, to the page: what is not mapped from a file. Of the program's file the
+/// system maps some more pages around those that were touched, as many as its cache happens to hold.
+/// `RssAnon` would be cheaper and is only near it: the system counts with a counter for each core.
 ///
 /// # Errors
 /// There is no `/proc`, or it is not understood.
 pub fn resident_bytes() -> io::Result<usize> {
     let text = fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Anonymous:"));
     let kib = line.and_then(|line| {
         line.trim()
             .strip_suffix(" kB")?
@@ -27,5 +30,5 @@ pub fn resident_bytes() -> io::Result<usize> {
             .ok()
     });
     kib.map(|kib| kib * 1024)
-        .ok_or_else(|| io::Error::other("/proc/self/smaps_rollup does not tell Rss"))
+        .ok_or_else(|| io::Error::other("/proc/self/smaps_rollup does not tell Anonymous"))
 }
