@@ -135,6 +135,8 @@ impl<L: Loop> Lab for TlsLab<L> {
             }
         };
         stream.set_nonblocking(true).expect("a mode");
+        // What follows the handshake would wait for the client's acknowledgement.
+        stream.set_nodelay(true).expect("a mode");
         let mut tls = ServerConnection::new(Arc::clone(&self.config)).expect("a configuration");
         tls.set_buffer_limit(None);
         self.remotes.push(Remote {
