@@ -7,5 +7,5 @@ mod server;
 
 pub use authority::{Authority, Issued};
 pub use client::{Client, Got};
-pub use cutter::{Cutter, records};
+pub use cutter::Cutter;
 pub use server::{Answer, Ending, Server, Shape};
