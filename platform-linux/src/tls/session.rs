@@ -68,6 +68,8 @@ pub(super) struct Session {
     /// Records that the inner transport did not take.
     pub(super) unsent: Vec<u8>,
     pub(super) unsent_at: usize,
+    /// The inner transport has taken records, and may not have handed them on.
+    pub(super) unflushed: bool,
 }
 
 /// What came of a look at received records.
@@ -106,6 +108,7 @@ impl Session {
             held_at: 0,
             unsent: Vec::new(),
             unsent_at: 0,
+            unflushed: false,
         }
     }
 
@@ -129,6 +132,11 @@ impl Session {
         !self.unsent.is_empty()
     }
 
+    /// Are there records that have not reached the system?
+    pub(super) fn has_pending(&self) -> bool {
+        self.has_unsent() || self.unflushed
+    }
+
     /// Is there an end to be told, once all plaintext is consumed?
     pub(super) fn has_end(&self) -> bool {
         self.end != End::Open && !self.end_told
@@ -139,7 +147,7 @@ impl Session {
         if self.want.is_none() {
             return Interest::NONE;
         }
-        let unsent = match self.has_unsent() {
+        let unsent = match self.has_pending() {
             true => Interest::WRITE,
             false => Interest::NONE,
         };
