@@ -128,7 +128,7 @@ fn accepts_names(host: &str, names: &[&str]) {
 }
 
 #[test]
-fn a_good_certificate_passes_in_both_versions() {
+fn h9_a_good_certificate_passes_in_both_versions() {
     let (root, issued) = issue(&[HOST], |_| {});
     for shape in [Shape::default(), Shape::tls_12(), Shape::tls_13()] {
         let case = Case {
@@ -156,7 +156,7 @@ fn one_that_is_not_yet_valid_is_refused() {
 }
 
 #[test]
-fn a_wrong_name_is_refused_and_the_right_ones_are_told() {
+fn h9_a_wrong_name_is_refused_and_the_right_ones_are_told() {
     let text = "it is for b.test, c.test, not for www.a.test";
     refuses_names(HOST, &["b.test", "c.test"], text);
 }
@@ -228,7 +228,7 @@ fn a_self_signed_one_is_refused_as_such() {
 }
 
 #[test]
-fn an_unknown_authority_is_refused() {
+fn h9_an_unknown_authority_is_refused() {
     let (_, issued) = issue(&[HOST], |_| {});
     let other = Authority::root("another root");
     Case::new(&other, &issued).refused(TlsError::UnknownIssuer, "issuer is not known");
@@ -403,7 +403,7 @@ fn a_revoked_one_is_refused() {
 }
 
 #[test]
-fn pins_hold_beside_the_authority_and_without_one() {
+fn h9_pins_hold_beside_the_authority_and_without_one() {
     let (root, issued) = issue(&[HOST], |_| {});
     let digest = |issued: &Issued| {
         let info = rcgen::PublicKeyData::subject_public_key_info(&issued.key);
@@ -486,7 +486,7 @@ fn asked(
 }
 
 #[test]
-fn a_client_certificate_is_shown_and_missed() {
+fn h9_a_client_certificate_is_shown_and_missed() {
     let clients = Authority::root("of clients");
     let client = |authority: &Authority| {
         authority.issue(&["client.test"], |params| {

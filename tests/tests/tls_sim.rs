@@ -7,7 +7,7 @@ use muxfer_core::net::{IoError, TlsError};
 use muxfer_core::{Config, Error, Event, Multi};
 use muxfer_linux::{Capacity, Memory, RootSource, Tls, TlsConfig, TlsSettings};
 use muxfer_tests::recorder::Recorder;
-use muxfer_tests::sim::{Faults, Listen, Prng, Sim};
+use muxfer_tests::sim::{Call, Faults, Listen, Prng, Sim};
 use muxfer_tests::tls::{Answer, Authority, Ending, Shape, peer};
 use rustls::ServerConfig;
 
@@ -163,6 +163,26 @@ fn whatever_the_network_does_the_bytes_are_right() {
         assert_eq!(stats.failed, 0, "seed {seed}");
         assert!(stats.full + stats.resumed > 0, "seed {seed}");
     }
+}
+
+#[test]
+fn a_host_whose_certificate_is_refused_is_not_asked_elsewhere() {
+    let keys = Keys::new();
+    let (mut platform, _) = network(&keys, 1);
+    let sim = platform.inner_mut();
+    sim.name(HOST, &["10.0.0.1", "10.0.0.2"]);
+    sim.listen("10.0.0.2:443", Listen::Accept(Duration::from_millis(1)));
+    let other = Authority::root("another root").issue(&[HOST], |_| {});
+    let config = Shape::default().config(&other);
+    sim.serve(ADDRESS, peer(config, 1000, |_| Answer::ok(b"")));
+    let job = Recorder::get(&format!("https://{HOST}/"));
+    let (result, _) = run(&mut platform, vec![job]).remove(0);
+    let unknown = IoError::Tls(TlsError::UnknownIssuer);
+    assert_eq!(result, Err(Error::Connect(unknown)));
+    let opened = platform.inner().log.iter();
+    let opened = opened.filter(|call| matches!(call, Call::Open(..)));
+    assert_eq!(opened.count(), 1);
+    assert_eq!(platform.stats().failed, 1);
 }
 
 #[test]
