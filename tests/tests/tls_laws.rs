@@ -109,16 +109,14 @@ impl<L: Loop> TlsLab<L> {
 impl<L: Loop> Lab for TlsLab<L> {
     type Platform = Tls<L>;
 
+    const SCHEME: Scheme = Scheme::Https;
+
     fn platform(&mut self) -> &mut Tls<L> {
         &mut self.platform
     }
 
     fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("an address")
-    }
-
-    fn scheme(&self) -> Scheme {
-        Scheme::Https
     }
 
     fn accept(&mut self) {
