@@ -9,6 +9,7 @@ mod conn;
 pub mod easy;
 pub mod error;
 pub mod http;
+mod log;
 mod machine;
 mod multi;
 pub mod net;
@@ -34,6 +35,7 @@ use net::Ready;
 
 /// What a platform saw: handed to `Multi::mark` or `Multi::socket_action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
     /// A socket is ready, or may be.
     Socket(ConnId, Ready),
