@@ -71,7 +71,8 @@
 //! * How a stream ends. Both no bytes and a closed direction are taken for the end. A response of known
 //!   length that ends early is an error by its framing; one that ends with its connection is complete.
 //! * More than one address of a name, and whose look-up is meant. The first address counts, and names
-//!   are looked up one after another.
+//!   are looked up one after another. That a look-up is given up can't be said either: the stack is
+//!   asked for the next name.
 //! * That a call may not block. With a stack whose connect blocks, as that of `std-embedded-nal`
 //!   does, all transfers stand still for that time.
 
