@@ -5,11 +5,14 @@
 #[cfg(test)]
 extern crate std;
 
+// The first, as its macros are known to what follows.
+#[macro_use]
+mod log;
+
 mod conn;
 pub mod easy;
 pub mod error;
 pub mod http;
-mod log;
 mod machine;
 mod multi;
 pub mod net;

@@ -25,15 +25,13 @@ macro_rules! say {
 }
 
 macro_rules! say_trace {
-    ($($line:tt)*) => { crate::log::say!(trace, $($line)*) };
+    ($($line:tt)*) => { say!(trace, $($line)*) };
 }
 
 macro_rules! say_debug {
-    ($($line:tt)*) => { crate::log::say!(debug, $($line)*) };
+    ($($line:tt)*) => { say!(debug, $($line)*) };
 }
 
 macro_rules! say_warn {
-    ($($line:tt)*) => { crate::log::say!(warn, $($line)*) };
+    ($($line:tt)*) => { say!(warn, $($line)*) };
 }
-
-pub(crate) use {say, say_debug, say_trace, say_warn};

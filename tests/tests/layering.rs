@@ -9,7 +9,7 @@ use muxfer_tests::source::{self, Source};
 /// The modules of the core, lowest layer first. A module imports from lower layers only, never
 /// from its own: the exceptions are [`BESIDE`].
 const LAYERS: &[&[&str]] = &[
-    &["time", "net", "error", "machine", "log"],
+    &["time", "net", "error", "machine"],
     &["store", "wire"],
     &["easy"],
     &["platform", "http"],

@@ -6,7 +6,6 @@ pub(crate) use state::ConnState;
 
 use core::net::IpAddr;
 
-use crate::log::say_debug;
 use crate::net::{Interest, Ready};
 use crate::store::{ConnId, Handle, Link, Linked, OriginId, POOL, SIBLINGS};
 use crate::time::{Instant, Stamp};

@@ -5,7 +5,6 @@ use core::fmt;
 use crate::Error;
 use crate::conn::ConnState;
 use crate::easy::Easy;
-use crate::log::{say_debug, say_trace};
 use crate::origin::Lookup;
 use crate::platform::{Platform, Watch};
 use crate::store::Handle;

@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
-use crate::log::say_debug;
 use crate::net::{Interest, IoError, Stall};
 use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};

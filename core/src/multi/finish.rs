@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
-use crate::log::{say_debug, say_warn};
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};

@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use crate::Error;
 use crate::easy::Easy;
-use crate::log::say_trace;
 use crate::net::Interest;
 use crate::store::{ConnId, Handle};
 use crate::time::{Instant, Timer};

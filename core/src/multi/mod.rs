@@ -23,7 +23,6 @@ pub use storage::{Resources, Storage};
 
 use crate::conn::Conn;
 use crate::easy::Easy;
-use crate::log::say_trace;
 use crate::origin::Origins;
 use crate::store::{ConnKind, Deadlines, Handle, Lines, List, OriginId, POOL, Slots, TransferKind};
 use crate::time::Instant;

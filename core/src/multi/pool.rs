@@ -2,7 +2,6 @@
 
 use crate::conn::ConnState;
 use crate::easy::Easy;
-use crate::log::say_warn;
 use crate::net::{Interest, Ready, Stall};
 use crate::origin::Place;
 use crate::platform::{Platform, Transport, Watch};

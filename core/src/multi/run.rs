@@ -3,7 +3,6 @@
 use crate::Event;
 use crate::conn::ConnState;
 use crate::easy::Easy;
-use crate::log::say_trace;
 use crate::net::Ready;
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};

@@ -2,7 +2,6 @@
 //! calls `Watch`.
 
 use crate::easy::Easy;
-use crate::log::{say_debug, say_trace};
 use crate::net::Interest;
 use crate::platform::{Transport, Watch};
 use crate::store::{ConnId, Handle};
