@@ -14,7 +14,7 @@ const SMALL: usize = 16;
 
 /// Another stack, with few sockets, whose connects and look-ups take their time, that takes only a part
 /// of what is to be sent, or nothing, that has nothing to receive every other time, and that looks up
-/// one name at a time. All names below `test` are this machine.
+/// one name at a time. All names below `test` are this machine. Who receives behind the end is at fault.
 #[derive(Debug)]
 pub struct Stingy<S> {
     stack: S,
@@ -30,6 +30,7 @@ pub struct Stingy<S> {
 pub struct Slow<T> {
     socket: T,
     asked: usize,
+    ended: bool,
 }
 
 impl<S> Stingy<S> {
@@ -69,7 +70,11 @@ impl<S: TcpClientStack> TcpClientStack for Stingy<S> {
         }
         let socket = self.stack.socket().map_err(StingyError::of)?;
         self.sockets += 1;
-        Ok(Slow { socket, asked: 0 })
+        Ok(Slow {
+            socket,
+            asked: 0,
+            ended: false,
+        })
     }
 
     fn connect(
@@ -104,7 +109,9 @@ impl<S: TcpClientStack> TcpClientStack for Stingy<S> {
         if self.is_shy() {
             return Err(nb::Error::WouldBlock);
         }
+        assert!(!slow.ended, "a receive behind the end");
         let received = self.stack.receive(&mut slow.socket, into);
+        slow.ended = !matches!(received, Ok(1..) | Err(nb::Error::WouldBlock));
         received.map_err(|error| error.map(StingyError::of))
     }
 
