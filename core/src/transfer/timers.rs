@@ -33,6 +33,7 @@ impl Timers {
     }
 
     /// Sets or replaces a deadline.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn set(&mut self, start: Instant, now: Instant, timer: Timer, after: Duration) {
         while now.as_micros().saturating_sub(self.base(start)) >= REACH_MS * MICROS {
             self.move_base();
@@ -67,18 +68,21 @@ impl Timers {
     }
 
     /// When a deadline is.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn at(&self, start: Instant, timer: Timer) -> Option<Instant> {
         let offset = self.offsets.get(timer as usize)?.checked_sub(1)?;
         Some(self.after(start, offset))
     }
 
     /// So many milliseconds after the base.
+    #[cfg_attr(feature = "small", inline(never))]
     const fn after(&self, start: Instant, offset: u32) -> Instant {
         let micros = offset as u64 * MICROS;
         Instant::from_micros(self.base(start).saturating_add(micros))
     }
 
     /// Is it due? Then it is cleared.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn take_due(&mut self, start: Instant, now: Instant, timer: Timer) -> bool {
         let due = self.at(start, timer).is_some_and(|at| at <= now);
         if due {

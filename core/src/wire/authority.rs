@@ -237,7 +237,7 @@ fn check_host(host: &str) -> Result<(), UrlError> {
         last = label;
     }
     // Readers differ over `127.1`, `0x7f.1` and `0177.0.0.1`: only four plain numbers are taken.
-    if looks_numeric(last) && host.parse::<Ipv4Addr>().is_err() {
+    if looks_numeric(last) && dotted_quad(host.as_bytes()) != Some(host.len()) {
         return Err(UrlError::Host);
     }
     Ok(())

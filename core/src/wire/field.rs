@@ -3,6 +3,7 @@
 use super::line::{Line, clean_line};
 use super::token::{is_field_value, is_name, is_token_byte, trim_ows};
 use crate::error::ResponseError;
+use crate::machine::SMALL;
 
 /// Reads a field line without its end: the name in the peer's case, and the value without the white
 /// space around it. The line that ends a head is empty, and is for the caller to see first.
@@ -69,6 +70,9 @@ pub fn parse_field_line<'a>(line: &Line<'a>) -> Result<Field<'a>, ResponseError>
 #[inline(always)]
 #[expect(clippy::type_complexity, reason = "the parts have names above")]
 pub fn clean_field(input: &[u8]) -> Option<(Result<Option<Field<'_>>, ResponseError>, &[u8])> {
+    if SMALL {
+        return None;
+    }
     // Where the name is known, only the value need be looked at.
     if let Some((name, rest, meaning)) = split_common(input) {
         let (value, behind) = clean_line(rest)?;

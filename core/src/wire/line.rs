@@ -1,6 +1,6 @@
 //! Lines of a message head (RFC 9112 §2.2).
 
-use super::scan::first_control;
+use super::scan::{find, first_control};
 use crate::error::ResponseError;
 
 /// The first line of `input`, without its end, and how many bytes it takes with its end. `None` if
@@ -10,7 +10,7 @@ use crate::error::ResponseError;
 /// recipient take a line feed alone).
 #[must_use]
 pub fn find_line(input: &[u8]) -> Option<(&[u8], usize)> {
-    let end = memchr::memchr(b'\n', input)?;
+    let end = find(b'\n', input)?;
     let line = &input[..end];
     Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
 }
@@ -63,7 +63,7 @@ pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
 /// # Errors
 /// [`ResponseError::BareCr`].
 pub fn check_line(line: &[u8]) -> Result<(), ResponseError> {
-    match memchr::memchr(b'\r', line) {
+    match find(b'\r', line) {
         Some(_) => Err(ResponseError::BareCr),
         None => Ok(()),
     }

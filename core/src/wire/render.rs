@@ -1,6 +1,7 @@
 //! A writer that can go on where it stopped.
 
 use super::number::Digits;
+use crate::machine::SMALL;
 
 /// Writes the part of a text that fits, from an offset on.
 ///
@@ -48,8 +49,12 @@ impl<'o> Render<'o> {
     }
 
     /// Appends these bytes.
-    #[inline]
+    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "small"), inline)]
     pub fn put(&mut self, bytes: &[u8]) {
+        if SMALL {
+            return self.put_part(bytes);
+        }
         let room = self.out.get_mut(self.written..).unwrap_or_default();
         // The common case: the text is rendered for the first time, and there is room for it.
         if self.skip <= self.total
@@ -70,7 +75,9 @@ impl<'o> Render<'o> {
         let kept = bytes.get(dropped..).unwrap_or(&[]);
         let room = self.out.get_mut(self.written..).unwrap_or_default();
         let n = kept.len().min(room.len());
-        room[..n].copy_from_slice(&kept[..n]);
+        for (place, byte) in room.iter_mut().zip(kept) {
+            *place = *byte;
+        }
         self.written += n;
         self.total = self.total.saturating_add(bytes.len());
     }

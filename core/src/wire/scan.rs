@@ -1,12 +1,30 @@
-//! Looks for control characters, eight bytes at a time.
+//! Looks for single bytes, and for control characters: eight at a time.
+
+use crate::machine::SMALL;
 
 /// How many bytes are looked at at once.
 const WIDTH: usize = 8;
 
+/// Where the first `byte` stands.
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(super) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    if SMALL {
+        bytes.iter().position(|other| *other == byte)
+    } else {
+        memchr::memchr(byte, bytes)
+    }
+}
+
 /// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
 #[must_use]
-#[inline(always)]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
+    if SMALL {
+        return bytes.iter().position(|&byte| byte < least || byte == 0x7f);
+    }
     let (words, rest) = bytes.as_chunks::<WIDTH>();
     for (nth, word) in words.iter().enumerate() {
         let found = control_in_word(*word, least);

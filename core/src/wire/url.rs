@@ -8,8 +8,10 @@ use core::net::IpAddr;
 use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
+use super::scan::find;
 use super::token::has_control;
 use crate::error::{Error, UrlError};
+use crate::machine::SMALL;
 use crate::net::Scheme;
 
 /// The parts of a URL, borrowed from its text.
@@ -254,6 +256,11 @@ fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
 
 /// Path, query and fragment (RFC 3986 §3.3 to §3.5).
 fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    if SMALL {
+        let (text, fragment) = split_off(text, b'#');
+        let (path, query) = split_off(text, b'?');
+        return (path, query, fragment);
+    }
     match memchr::memchr2(b'?', b'#', text.as_bytes()) {
         None => (text, None, None),
         Some(at) => {
@@ -261,12 +268,19 @@ fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
             if text.as_bytes()[at] == b'#' {
                 return (path, None, Some(rest));
             }
-            match memchr::memchr(b'#', rest.as_bytes()) {
+            match find(b'#', rest.as_bytes()) {
                 Some(at) => (path, Some(&rest[..at]), Some(&rest[at + 1..])),
                 None => (path, Some(rest), None),
             }
         }
     }
+}
+
+/// What stands before the first `mark`, which is ASCII, and behind it if there is one.
+fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
+    let at = find(mark, text.as_bytes()).unwrap_or(text.len());
+    let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+    (before, rest.get(1..))
 }
 
 /// Is it a name of a scheme (RFC 3986 §3.1)?
