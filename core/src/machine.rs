@@ -1,7 +1,4 @@
-//! State machines as tables: which kind of state may follow which. And whether code is to be small.
-
-/// Is less code worth more than fewer instructions (feature `small`)? What is done is the same.
-pub(crate) const SMALL: bool = cfg!(feature = "small");
+//! State machines as tables: which kind of state may follow which.
 
 /// Declares the kinds of states of a machine and the moves between them.
 macro_rules! machine {

@@ -6,6 +6,8 @@ use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
+use crate::features::{PACE, RACES, UPLOADS};
+
 /// A point in time, in microseconds since a start that the platform chooses.
 ///
 /// Only differences mean anything. The clock behind it must not go backwards; if it does, the
@@ -85,6 +87,17 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// Can it ever be set? Not if what sets it was left out.
+    #[inline]
+    pub(crate) const fn is_possible(self) -> bool {
+        match self {
+            Self::Eyeballs => RACES,
+            Self::Expect => UPLOADS,
+            Self::LowSpeed | Self::Rate | Self::Progress => PACE,
+            Self::Total | Self::Connect => true,
+        }
+    }
+
     /// How many timers there are.
     pub const COUNT: usize = 7;
 

@@ -9,6 +9,7 @@
 
 use crate::Error;
 use crate::easy::Given;
+use crate::features::UPLOADS;
 use crate::store::Lines;
 
 use super::receive::{Limits, Progress, Received, Receiver, Sink};
@@ -49,7 +50,7 @@ impl Exchange {
     /// Does the body wait for `100 Continue`?
     #[must_use]
     pub const fn is_awaiting(&self) -> bool {
-        !self.sender.is_stopped() && self.sender.is_awaiting()
+        UPLOADS && !self.sender.is_stopped() && self.sender.is_awaiting()
     }
 
     /// Has all of the request been sent?

@@ -2,6 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
+use crate::features::{AUTH, Feature, RANGES, UPLOADS};
 use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
 
 /// The most fields that a request may have.
@@ -47,9 +48,14 @@ impl<'a> Outgoing<'a> {
     pub fn check(&self) -> Result<(), Error> {
         check_method(self.request.method)?;
         self.check_fields()?;
-        check_auth(&self.request.auth)?;
-        check_range(self.request.range.as_ref())?;
-        Ok(())
+        if AUTH {
+            check_auth(&self.request.auth)?;
+        }
+        if RANGES {
+            check_range(self.request.range.as_ref())?;
+        }
+        self.left_out()
+            .map_or(Ok(()), |what| Err(Error::LeftOut(what)))
     }
 
     /// The method that is sent. A redirect makes a GET of all but HEAD (RFC 9110 §15.4).
@@ -65,7 +71,7 @@ impl<'a> Outgoing<'a> {
     /// The body that is sent.
     #[must_use]
     pub const fn body(&self) -> Body<'a> {
-        if self.rewritten {
+        if !UPLOADS || self.rewritten {
             Body::None
         } else {
             self.request.body
@@ -94,6 +100,22 @@ impl<'a> Outgoing<'a> {
         }
         render.put(b"\r\n");
         self.close || (own.connection && asks_close(&self.request))
+    }
+
+    /// What it asks for that was left out of the engine.
+    const fn left_out(&self) -> Option<Feature> {
+        let Request {
+            body, auth, range, ..
+        } = &self.request;
+        if !UPLOADS && !matches!(body, Body::None) {
+            Some(Feature::Uploads)
+        } else if !AUTH && !matches!(auth, Auth::None) {
+            Some(Feature::Auth)
+        } else if !RANGES && range.is_some() {
+            Some(Feature::Ranges)
+        } else {
+            None
+        }
     }
 
     fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
@@ -176,7 +198,7 @@ impl<'a> Outgoing<'a> {
     }
 
     fn render_auth(&self, render: &mut Render<'_>, own: &Own<'_>) {
-        if self.foreign || own.authorization {
+        if !AUTH || self.foreign || own.authorization {
             return;
         }
         match self.request.auth {
@@ -196,6 +218,7 @@ impl<'a> Outgoing<'a> {
 
     fn render_range(&self, render: &mut Render<'_>) {
         match self.request.range {
+            _ if !RANGES => {}
             Some(Range::Spec(spec)) => {
                 render.put(b"Range: bytes=");
                 render.put(spec.as_bytes());

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use crate::conn::ConnState;
 use crate::easy::{Easy, Trace};
+use crate::features::REUSE;
 use crate::origin::{Origin, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle, OriginId};
@@ -27,7 +28,8 @@ impl<E: Easy> Multi<'_, E> {
         let Some(id) = transfer.origin else { return };
         let fresh = transfer.flags.has(Flag::Fresh);
         let in_turn = promoted || self.origins.get(id).is_some_and(|o| o.waiting.is_empty());
-        if in_turn
+        if REUSE
+            && in_turn
             && !fresh
             && let Some(conn) = self.take_idle(cx, id)
         {
@@ -96,17 +98,14 @@ impl<E: Easy> Multi<'_, E> {
         if !self.below_host_limit(id) {
             return self.trade_own_idle(cx, id);
         }
-        self.has_free_slot() || (self.evict_idle(cx) && self.has_free_slot())
+        self.has_free_slot() || (REUSE && self.evict_idle(cx) && self.has_free_slot())
     }
 
     /// At the host's limit only an idle connection of the same host makes room: for a transfer that
     /// wants a fresh one.
     fn trade_own_idle<P: Platform>(&mut self, cx: &mut Cx<'_, P>, id: OriginId) -> bool {
-        if self
-            .origins
-            .get(id)
-            .is_none_or(|origin| origin.idle.is_empty())
-        {
+        let idle = self.origins.get(id).map(|origin| origin.idle);
+        if !REUSE || idle.is_none_or(|idle| idle.is_empty()) {
             return false;
         }
         self.close_all_idle(cx, Some(id));

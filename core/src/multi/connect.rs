@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
+use crate::features::RACES;
 use crate::net::{Interest, IoError, Stall};
 use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
@@ -158,7 +159,7 @@ impl<E: Easy> Multi<'_, E> {
                 return Next::Exhausted;
             };
             let address = SocketAddr::new(ip, origin.port());
-            let beside = !race.attempts.is_empty();
+            let beside = RACES && !race.attempts.is_empty();
             if beside && !self.has_spare_slot() {
                 return Next::Exhausted;
             }
@@ -235,10 +236,11 @@ impl<E: Easy> Multi<'_, E> {
         race.attempts.push_back(&mut self.conns, conn);
         race.patient = false;
         let next = race.next;
-        let more = self
-            .origins
-            .get(id)
-            .is_some_and(|o| o.address(next.into()).is_some());
+        let more = RACES
+            && self
+                .origins
+                .get(id)
+                .is_some_and(|o| o.address(next.into()).is_some());
         if more {
             let delay = self.config.eyeballs;
             transfer

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Expect, Options, Trace};
+use crate::features::{PACE, UPLOADS};
 use crate::http::{Exchange, Progress, Received, Sending, Sent};
 use crate::net::{IoError, Ready, Stall};
 use crate::platform::Platform;
@@ -38,7 +39,8 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
     } else {
         request.body.length()
     };
-    let expects = length != Some(0)
+    let expects = UPLOADS
+        && length != Some(0)
         && !transfer.flags.has(Flag::NoExpect)
         && match options.expect {
             Expect::Auto => length.is_none_or(|length| length > EXPECT_ABOVE),
@@ -131,7 +133,7 @@ impl<E: Easy> Multi<'_, E> {
             && !transfer.flags.has(Flag::SendPaused)
         {
             let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
-            if allowed == 0 && !transfer.exchange.in_head() {
+            if PACE && allowed == 0 && !transfer.exchange.in_head() {
                 hold_for_rate(transfer, cx.now, options);
                 break;
             }
@@ -223,7 +225,7 @@ impl<E: Easy> Multi<'_, E> {
                 return Step::Waits;
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
-            if allowed == 0 {
+            if PACE && allowed == 0 {
                 hold_for_rate(transfer, cx.now, options);
                 return Step::Waits;
             }
@@ -328,7 +330,7 @@ impl<E: Easy> Multi<'_, E> {
 
 /// Did `100 Continue` or a final status just let the body go?
 fn sending_again<E>(transfer: &mut Transfer<E>) -> bool {
-    matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
+    UPLOADS && matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
 }
 
 /// Does the connection hold bytes behind a message that is complete?
@@ -359,6 +361,7 @@ fn hold_for_rate<E>(transfer: &mut Transfer<E>, now: crate::time::Instant, optio
         (Some(one), Some(other)) => one.min(other),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return,
+        _ if !PACE => return,
     };
     transfer
         .timers
@@ -381,7 +384,7 @@ fn fill_room<E: Easy>(
             break;
         }
         let in_head = transfer.exchange.in_head();
-        if !in_head && body_at_most == 0 {
+        if !in_head && (!UPLOADS || body_at_most == 0) {
             break;
         }
         let sent = if in_head {

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::Error;
 use crate::easy::{Easy, Flow, Progress};
+use crate::features::PACE;
 use crate::platform::Platform;
 use crate::store::Handle;
 use crate::time::Timer;
@@ -65,6 +66,9 @@ impl<E: Easy> Multi<'_, E> {
         }
         if transfer.timers.take_due(start, now, Timer::Rate) {
             transfer.flags.set(Flag::Hurry, true);
+        }
+        if !PACE {
+            return false;
         }
         let result = self
             .tick(cx, handle)

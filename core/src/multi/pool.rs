@@ -2,6 +2,7 @@
 
 use crate::conn::ConnState;
 use crate::easy::Easy;
+use crate::features::REUSE;
 use crate::net::{Interest, Ready, Stall};
 use crate::origin::Place;
 use crate::platform::{Platform, Transport, Watch};
@@ -61,6 +62,9 @@ impl<E: Easy> Multi<'_, E> {
     /// Looks at idle connections that something was heard of: the peer has closed them, or has sent
     /// what nobody asked for. Either way they can't be used.
     pub(super) fn probe_strays<P: Platform>(&mut self, cx: &mut Cx<'_, P>) {
+        if !REUSE {
+            return;
+        }
         let mut closed = false;
         for _ in 0..self.stray.len() {
             let Some(id) = self.stray.front(&self.conns) else {
@@ -125,7 +129,7 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Closes all idle connections of an origin, or of all.
     pub(super) fn close_all_idle<P: Platform>(&mut self, cx: &mut Cx<'_, P>, of: Option<OriginId>) {
-        loop {
+        while REUSE {
             let next = match of {
                 Some(origin) => self
                     .origins

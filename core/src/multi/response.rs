@@ -4,6 +4,7 @@
 use crate::Error;
 use crate::easy::{Easy, Flow, Follow, Head, Options, Range, Redirects, Status, Taken};
 use crate::error::ResponseError;
+use crate::features::{RANGES, REDIRECTS};
 use crate::http::{HeadEnd, Sink};
 use crate::transfer::{Flag, Flags};
 use crate::wire::{ContentRange, ContentRangeValue, Url, join};
@@ -72,11 +73,11 @@ impl<'a, E: Easy> Response<'a, E> {
     /// A field of a response that may be a redirect or about a range.
     #[cold]
     fn meant_for_us(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
-        if matches!(self.code, 301 | 302 | 303 | 307 | 308) && name.eq_ignore_ascii_case("location")
-        {
+        let redirected = REDIRECTS && matches!(self.code, 301 | 302 | 303 | 307 | 308);
+        if redirected && name.eq_ignore_ascii_case("location") {
             return self.location(value);
         }
-        if matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
+        if RANGES && matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
             return self.content_range(value);
         }
         Ok(())
@@ -134,9 +135,13 @@ impl<'a, E: Easy> Response<'a, E> {
 
     /// A download that is to be appended must start where the present bytes end (CONTRACT §9, 17).
     fn resumed(&mut self) -> Result<(), Error> {
-        let request = self.easy.request();
-        let Some(Range::Resume { from, .. }) = request.range else {
-            return match (self.code, request.range) {
+        let range = if RANGES {
+            self.easy.request().range
+        } else {
+            None
+        };
+        let Some(Range::Resume { from, .. }) = range else {
+            return match (self.code, range) {
                 (206, None) => Err(ResponseError::ContentRange.into()),
                 _ => Ok(()),
             };
@@ -177,7 +182,8 @@ impl<E: Easy> Sink for Response<'_, E> {
     #[inline]
     fn on_field(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         flow(self.easy.on_field(name, value))?;
-        if matches!(self.code, 206 | 301 | 302 | 303 | 307 | 308 | 416) {
+        let is_ours = REDIRECTS || RANGES;
+        if is_ours && matches!(self.code, 206 | 301 | 302 | 303 | 307 | 308 | 416) {
             return self.meant_for_us(name, value);
         }
         Ok(())

@@ -3,6 +3,7 @@
 use crate::Event;
 use crate::conn::ConnState;
 use crate::easy::Easy;
+use crate::features::REUSE;
 use crate::net::Ready;
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -55,12 +56,12 @@ impl<E: Easy> Multi<'_, E> {
                     self.enqueue(owner, Queue::Ready);
                 }
             }
-            ConnState::Idle(since) => {
+            ConnState::Idle(since) if REUSE => {
                 conn.set_state(ConnState::Stray(since));
                 self.idle.remove(&mut self.conns, id);
                 self.stray.push_back(&mut self.conns, id);
             }
-            ConnState::Stray(_) => {}
+            ConnState::Idle(_) | ConnState::Stray(_) => {}
         }
     }
 

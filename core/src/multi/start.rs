@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use crate::Error;
-use crate::easy::{Easy, Options};
+use crate::easy::{Easy, Options, Redirects};
 use crate::error::UrlError;
+use crate::features::{Feature, PACE, REDIRECTS, REUSE};
 use crate::http::Outgoing;
 use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
@@ -30,7 +31,7 @@ pub(super) fn outgoing<'a, E: Easy>(
         foreign: flags.has(Flag::Foreign),
         rewritten: flags.has(Flag::Rewritten),
         expect: flags.has(Flag::Expects),
-        close: options.forbid_reuse,
+        close: !REUSE || options.forbid_reuse,
     })
 }
 
@@ -45,6 +46,10 @@ impl<E: Easy> Multi<'_, E> {
         let transfer = self.transfers.get_mut(handle)?;
         let options = transfer.easy.options();
         begin(transfer, &options, cx.now);
+        if let Some(what) = left_out(&options) {
+            self.complete(cx, handle, Err(Error::LeftOut(what)));
+            return None;
+        }
         match self.place(cx, handle, &options) {
             Ok((origin, parts)) => {
                 self.join(handle, origin);
@@ -109,6 +114,21 @@ impl<E: Easy> Multi<'_, E> {
     fn wait_for_place(&mut self, handle: Handle) {
         self.set_pending(handle);
         self.enqueue(handle, Queue::Unplaced);
+    }
+}
+
+/// What the options ask for that was left out of the engine.
+const fn left_out(options: &Options) -> Option<Feature> {
+    let paced = options.low_speed.is_some()
+        || options.progress.is_some()
+        || options.receive_rate.is_some()
+        || options.send_rate.is_some();
+    if !PACE && paced {
+        Some(Feature::Pace)
+    } else if !REDIRECTS && matches!(options.redirects, Redirects::Follow(_)) {
+        Some(Feature::Redirects)
+    } else {
+        None
     }
 }
 

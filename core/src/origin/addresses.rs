@@ -2,11 +2,15 @@
 
 use core::net::IpAddr;
 
+use crate::features::IPV6;
 use crate::net::Addresses;
 
 /// Alternates the families, IPv6 first, and keeps the resolver's order within each (CONTRACT R99,
 /// RFC 8305 §4).
 pub(crate) fn interleave(found: &Addresses) -> Addresses {
+    if !IPV6 {
+        return found.clone();
+    }
     let mut six = found
         .iter()
         .filter(|address| matches!(address, IpAddr::V6(_)));

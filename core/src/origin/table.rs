@@ -4,7 +4,7 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::machine::SMALL;
+use crate::features::SMALL;
 use crate::net::Addresses;
 use crate::store::{Link, List, OriginId, OriginKind, Slot, Slots};
 

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::number::decimal;
 use super::percent;
 use crate::error::UrlError;
+use crate::features::{AUTH, IPV6};
 use crate::net::Scheme;
 
 /// The longest host in bytes: what a name can have in DNS (RFC 1035 §2.3.4).
@@ -54,7 +55,11 @@ impl<'a> Authority<'a> {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, text),
         };
-        check_userinfo(userinfo.unwrap_or(""))?;
+        if AUTH {
+            check_userinfo(userinfo.unwrap_or(""))?;
+        } else if userinfo.is_some() {
+            return Err(UrlError::UserInfo);
+        }
         let (host, is_ipv6, port) = split_host(rest)?;
         if is_ipv6 {
             check_ipv6(host)?;
@@ -177,7 +182,7 @@ fn dotted_quad(bytes: &[u8]) -> Option<usize> {
 /// The address that this host is, if it is a literal and no name.
 #[must_use]
 pub(super) fn literal(host: &str, is_ipv6: bool) -> Option<IpAddr> {
-    if is_ipv6 {
+    if IPV6 && is_ipv6 {
         host.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     } else {
         host.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
@@ -218,9 +223,10 @@ fn split_host(text: &str) -> Result<(&str, bool, &str), UrlError> {
 
 /// Zone ids (RFC 6874) do not parse: they mean something on one machine only.
 fn check_ipv6(host: &str) -> Result<(), UrlError> {
-    match host.parse::<Ipv6Addr>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(UrlError::Host),
+    if IPV6 && host.parse::<Ipv6Addr>().is_ok() {
+        Ok(())
+    } else {
+        Err(UrlError::Host)
     }
 }
 

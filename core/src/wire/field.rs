@@ -3,7 +3,7 @@
 use super::line::{Line, clean_line};
 use super::token::{is_field_value, is_name, is_token_byte, trim_ows};
 use crate::error::ResponseError;
-use crate::machine::SMALL;
+use crate::features::SMALL;
 
 /// Reads a field line without its end: the name in the peer's case, and the value without the white
 /// space around it. The line that ends a head is empty, and is for the caller to see first.

@@ -1,7 +1,7 @@
 //! A writer that can go on where it stopped.
 
 use super::number::Digits;
-use crate::machine::SMALL;
+use crate::features::SMALL;
 
 /// Writes the part of a text that fits, from an offset on.
 ///

@@ -1,6 +1,6 @@
 //! Looks for single bytes, and for control characters: eight at a time.
 
-use crate::machine::SMALL;
+use crate::features::SMALL;
 
 /// How many bytes are looked at at once.
 const WIDTH: usize = 8;

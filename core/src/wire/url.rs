@@ -11,7 +11,7 @@ use super::render::Render;
 use super::scan::find;
 use super::token::has_control;
 use crate::error::{Error, UrlError};
-use crate::machine::SMALL;
+use crate::features::{AUTH, IPV6, SMALL};
 use crate::net::Scheme;
 
 /// The parts of a URL, borrowed from its text.
@@ -194,7 +194,7 @@ impl<'a> Url<'a> {
     /// characters, and the user no colon.
     #[must_use]
     pub fn credentials(&self) -> Option<(Decoded<'a>, Decoded<'a>)> {
-        let userinfo = self.userinfo.filter(|text| !text.is_empty())?;
+        let userinfo = self.userinfo.filter(|text| AUTH && !text.is_empty())?;
         let (user, password) = split_userinfo(userinfo);
         Some((
             percent::decode(user.as_bytes()),
@@ -217,11 +217,11 @@ impl<'a> Url<'a> {
         if let Some(written) = self.written {
             return render.put(written.as_bytes());
         }
-        if self.is_ipv6 {
+        if IPV6 && self.is_ipv6 {
             render.put(b"[");
         }
         render.put_lower(self.host.as_bytes());
-        if self.is_ipv6 {
+        if IPV6 && self.is_ipv6 {
             render.put(b"]");
         }
         if self.port != self.scheme.default_port() {
