@@ -1,5 +1,6 @@
 //! What becomes of the connection (RFC 9112 §9.3).
 
+use crate::features::SMALL;
 use crate::wire::list;
 
 /// What the `Connection` fields of a head say about the connection's future.
@@ -17,7 +18,7 @@ impl Connection {
     /// With one more `Connection` field.
     pub(super) fn and(self, value: &[u8]) -> Self {
         // The common case is this one option.
-        if value == b"keep-alive" {
+        if !SMALL && value == b"keep-alive" {
             return self.and_option(value);
         }
         list(value).fold(self, Self::and_option)

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::error::ResponseError;
+use crate::features::SMALL;
 use crate::wire::{Chunks, decimal, list};
 
 /// How the end of a body is found.
@@ -54,7 +55,8 @@ impl Coding {
 #[inline]
 pub(super) fn add_length(known: Option<u64>, value: &[u8]) -> Result<u64, ResponseError> {
     // The common case is one number.
-    if known.is_none()
+    if !SMALL
+        && known.is_none()
         && let Some(length) = decimal(value).filter(|length| *length <= i64::MAX as u64)
     {
         return Ok(length);

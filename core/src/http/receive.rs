@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
+use crate::features::SMALL;
 use crate::store::{Block, Lines};
 use crate::wire::{
     Chunk, Field, Line, Meaning, Status, check_line, clean_field, next_line, parse_field_line,
@@ -298,7 +299,7 @@ impl Receiver {
             }
             self.whole_line(&line, limits, sink)?;
             used += line.length;
-            if self.stage == Stage::Fields {
+            if !SMALL && self.stage == Stage::Fields {
                 used +=
                     self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
             }

@@ -2,7 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::features::{AUTH, Feature, RANGES, UPLOADS};
+use crate::features::{AUTH, Feature, RANGES, SMALL, UPLOADS};
 use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
 
 /// The most fields that a request may have.
@@ -298,9 +298,11 @@ enum Kind {
 }
 
 impl Kind {
+    #[cfg_attr(feature = "small", inline(never))]
     fn of(name: &str) -> Self {
         // Most names have a length that none of these has.
         let names: &[(&str, Self)] = match name.len() {
+            _ if SMALL => KNOWN,
             4 => &[("Host", Self::Host)],
             5 => &[("Range", Self::Range)],
             6 => &[("Cookie", Self::Secret), ("Expect", Self::Reserved)],
@@ -324,7 +326,26 @@ impl Kind {
     }
 }
 
+/// All names that are known.
+const KNOWN: &[(&str, Kind)] = &[
+    ("Host", Kind::Host),
+    ("Range", Kind::Range),
+    ("Cookie", Kind::Secret),
+    ("Expect", Kind::Reserved),
+    ("Cookie2", Kind::Secret),
+    ("If-Range", Kind::Range),
+    ("Connection", Kind::Connection),
+    ("Authorization", Kind::Authorization),
+    ("Content-Length", Kind::Reserved),
+    ("Transfer-Encoding", Kind::Reserved),
+    ("Proxy-Authorization", Kind::Secret),
+];
+
 fn begins_with_content(name: &str) -> bool {
+    if SMALL {
+        let start = name.as_bytes().get(..8);
+        return start.is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+    }
     name.get(..8)
         .is_some_and(|start| is_name(start, "content-"))
 }

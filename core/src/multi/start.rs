@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::Error;
 use crate::easy::{Easy, Options, Redirects};
 use crate::error::UrlError;
-use crate::features::{Feature, PACE, REDIRECTS, REUSE};
+use crate::features::{Feature, PACE, REDIRECTS, REUSE, SMALL};
 use crate::http::Outgoing;
 use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
@@ -24,6 +24,7 @@ pub(super) fn outgoing<'a, E: Easy>(
     known: Option<&Parts>,
 ) -> Result<Outgoing<'a>, Error> {
     let request = easy.request();
+    let known = known.filter(|_| !SMALL);
     let url = known.and_then(|parts| Url::from_parts(request.url, parts));
     Ok(Outgoing {
         request,
@@ -54,7 +55,7 @@ impl<E: Easy> Multi<'_, E> {
             Ok((origin, parts)) => {
                 self.join(handle, origin);
                 self.acquire(cx, handle, false);
-                return Some(parts);
+                return parts;
             }
             Err(Ok(())) => self.wait_for_place(handle),
             Err(Err(error)) => self.complete(cx, handle, Err(error)),
@@ -68,7 +69,7 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         options: &Options,
-    ) -> Result<(OriginId, Parts), Result<(), Error>> {
+    ) -> Result<(OriginId, Option<Parts>), Result<(), Error>> {
         let transfer = self.transfers.get(handle).ok_or(Err(Error::Internal))?;
         let outgoing = outgoing(&transfer.easy, transfer.flags, options, None).map_err(Err)?;
         outgoing.check().map_err(Err)?;
@@ -83,7 +84,7 @@ impl<E: Easy> Multi<'_, E> {
             port: outgoing.url.port,
             settings: outgoing.request.settings,
         };
-        let parts = outgoing.url.parts(outgoing.request.url);
+        let parts = (!SMALL).then(|| outgoing.url.parts(outgoing.request.url));
         if let Some(known) = self.origins.find(&key) {
             return Ok((known, parts));
         }

@@ -98,10 +98,6 @@ impl<'s> Origins<'s> {
             port,
             settings,
         } = *key;
-        if SMALL {
-            // All in one bucket: the tables of a device are short, and every part is compared.
-            return 0;
-        }
         let mut hasher = SipHasher13::new_with_keys(self.seed, !self.seed);
         // What has always the same length goes first: the host ends with the text.
         let rest = u64::from(settings) << 32 | u64::from(port) << 16 | (scheme as u64) << 8;
@@ -116,6 +112,10 @@ impl<'s> Origins<'s> {
     }
 
     pub(crate) fn find(&self, key: &OriginKey<'_>) -> Option<OriginId> {
+        if SMALL {
+            let ids = (0..self.slots.used()).filter_map(|index| self.slots.id_at(index));
+            return ids.into_iter().find(|id| self.is_it(*id, key));
+        }
         let hash = self.hash(key);
         let mut next = self.buckets.get(self.bucket(hash)).copied()?;
         while let Some(index) = next.checked_sub(1) {
@@ -127,6 +127,10 @@ impl<'s> Origins<'s> {
             next = origin.chain;
         }
         None
+    }
+
+    fn is_it(&self, id: OriginId, key: &OriginKey<'_>) -> bool {
+        self.get(id).is_some_and(|origin| origin.is_keyed(key)) && self.has_name(id, key.host)
     }
 
     /// Puts a new origin in, which nobody refers to yet.
@@ -141,8 +145,9 @@ impl<'s> Origins<'s> {
             .ok()
             .filter(|len| usize::from(*len) <= self.name_bytes)
             .ok_or(FindError::NameTooLong)?;
-        let hash = self.hash(key);
-        let bucket = self.bucket(hash);
+        // The tables of a device are short: without a hash they are looked through.
+        let hash = if SMALL { 0 } else { self.hash(key) };
+        let bucket = if SMALL { 0 } else { self.bucket(hash) };
         let first = self.buckets.get(bucket).copied().unwrap_or(0);
         let origin = Origin {
             scheme,
@@ -167,7 +172,7 @@ impl<'s> Origins<'s> {
         if let Some(name) = self.names.get_mut(start..start + host.len()) {
             name.copy_from_slice(host.as_bytes());
         }
-        if let Some(first) = self.buckets.get_mut(bucket) {
+        if !SMALL && let Some(first) = self.buckets.get_mut(bucket) {
             *first = id.raw_index() + 1;
         }
         Ok(id)
@@ -178,6 +183,9 @@ impl<'s> Origins<'s> {
         let Some(origin) = self.slots.remove(id) else {
             return;
         };
+        if SMALL {
+            return;
+        }
         let bucket = self.bucket(origin.hash);
         let this = id.raw_index() + 1;
         let Some(mut next) = self.buckets.get(bucket).copied() else {

@@ -110,6 +110,7 @@ impl<E> Transfer<E> {
     }
 
     /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn elapsed(&self, now: Instant) -> u32 {
         let micros = now.as_micros().saturating_sub(self.started.as_micros());
         u32::try_from(micros).unwrap_or(u32::MAX).max(1)

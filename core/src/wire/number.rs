@@ -1,5 +1,7 @@
 //! Numbers as digits, read and written without an allocator.
 
+use crate::features::SMALL;
+
 /// The number that these decimal digits name. `None` if there are none, if anything else stands
 /// among them (a sign, a space), or if it is more than 64 bits hold.
 #[must_use]
@@ -14,7 +16,7 @@ pub fn decimal(digits: &[u8]) -> Option<u64> {
             return None;
         }
         // Nineteen digits always fit.
-        number = if digits.len() < 20 {
+        number = if !SMALL && digits.len() < 20 {
             number * 10 + u64::from(digit)
         } else {
             number.checked_mul(10)?.checked_add(digit.into())?

@@ -86,9 +86,10 @@ impl<'o> Render<'o> {
     pub fn put_lower(&mut self, bytes: &[u8]) {
         let start = self.written;
         self.put(bytes);
-        if bytes
-            .iter()
-            .fold(false, |any, byte| any | byte.is_ascii_uppercase())
+        if SMALL
+            || bytes
+                .iter()
+                .fold(false, |any, byte| any | byte.is_ascii_uppercase())
         {
             let new = self.out.get_mut(start..self.written).unwrap_or_default();
             new.make_ascii_lowercase();
@@ -116,7 +117,14 @@ impl<'o> Render<'o> {
 
     /// Appends the bytes; those from 0x80 on as `%XX` (RFC 3986 §2.1), all others as they are.
     pub fn put_percent(&mut self, bytes: &[u8]) {
-        if bytes.is_ascii() {
+        if SMALL {
+            for byte in bytes {
+                match byte {
+                    0x80.. => self.put(&percent_escape(*byte)),
+                    _ => self.put(&[*byte]),
+                }
+            }
+        } else if bytes.is_ascii() {
             self.put(bytes);
         } else {
             self.put_escaped(bytes, |byte| byte >= 0x80);

@@ -17,6 +17,22 @@ pub(super) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// What stands before the first `mark`, which is ASCII, and behind it if there is one.
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+pub(super) fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
+    match find(mark, text.as_bytes()) {
+        Some(at) => (split_at(text, at).0, text.get(at + 1..)),
+        None => (text, None),
+    }
+}
+
+/// What stands before a place that was found in the text, and from there on.
+#[must_use]
+pub(super) fn split_at(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
 /// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
 #[must_use]
 #[cfg_attr(feature = "small", inline(never))]

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
-use super::scan::find;
+use super::scan::{find, split_off};
 use super::token::has_control;
 use crate::error::{Error, UrlError};
 use crate::features::{AUTH, IPV6, SMALL};
@@ -245,7 +245,8 @@ impl fmt::Debug for Url<'_> {
 
 /// The scheme, and what stands behind its slashes.
 fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
-    let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
+    let (scheme, rest) = split_off(text, b':');
+    let rest = rest.ok_or(UrlError::NotAbsolute)?;
     if !is_scheme(scheme.as_bytes()) {
         return Err(UrlError::NotAbsolute.into());
     }
@@ -274,13 +275,6 @@ fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
             }
         }
     }
-}
-
-/// What stands before the first `mark`, which is ASCII, and behind it if there is one.
-fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
-    let at = find(mark, text.as_bytes()).unwrap_or(text.len());
-    let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
-    (before, rest.get(1..))
 }
 
 /// Is it a name of a scheme (RFC 3986 §3.1)?
