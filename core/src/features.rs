@@ -16,6 +16,10 @@ pub(crate) const AUTH: bool = cfg!(feature = "auth");
 pub(crate) const RANGES: bool = cfg!(feature = "ranges");
 /// Hosts may be addresses of IPv6, and the families of addresses take turns.
 pub(crate) const IPV6: bool = cfg!(feature = "ipv6");
+/// Requests have header fields of the user's own.
+pub(crate) const FIELDS: bool = cfg!(feature = "fields");
+/// Transfers wait for a connection, and for a place for their origin.
+pub(crate) const QUEUE: bool = cfg!(feature = "queue");
 /// Several addresses are tried side by side.
 pub(crate) const RACES: bool = cfg!(feature = "races");
 /// Speeds are limited and measured, and progress is told.
@@ -31,6 +35,8 @@ pub(crate) const SMALL: bool = cfg!(feature = "small");
 pub enum Feature {
     /// Credentials: [`Auth`](crate::easy::Auth).
     Auth,
+    /// Header fields of the user's own: [`Request::fields`](crate::easy::Request).
+    Fields,
     /// Low speed and rate limits, and calls that tell the progress.
     Pace,
     /// [`Range`](crate::easy::Range).
@@ -45,6 +51,7 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auth => "credentials",
+            Self::Fields => "header fields",
             Self::Pace => "limits of speed and progress",
             Self::Ranges => "ranges",
             Self::Redirects => "redirects",

@@ -33,6 +33,7 @@ impl Instant {
 
     /// How long ago `earlier` was; zero if it has not come yet.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -42,6 +43,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     /// Saturates: a limit of centuries is a limit that never comes.
+    #[cfg_attr(feature = "small", inline(never))]
     fn add(self, later: Duration) -> Self {
         let micros = later.as_secs().saturating_mul(1_000_000);
         let micros = micros.saturating_add(later.subsec_micros().into());

@@ -2,7 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::features::{AUTH, Feature, RANGES, SMALL, UPLOADS};
+use crate::features::{AUTH, FIELDS, Feature, RANGES, SMALL, UPLOADS};
 use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
 
 /// The most fields that a request may have.
@@ -47,7 +47,9 @@ impl<'a> Outgoing<'a> {
     /// [`Error::BadRequest`], with what is wrong first.
     pub fn check(&self) -> Result<(), Error> {
         check_method(self.request.method)?;
-        self.check_fields()?;
+        if FIELDS {
+            self.check_fields()?;
+        }
         if AUTH {
             check_auth(&self.request.auth)?;
         }
@@ -103,12 +105,18 @@ impl<'a> Outgoing<'a> {
     }
 
     /// What it asks for that was left out of the engine.
-    const fn left_out(&self) -> Option<Feature> {
+    fn left_out(&self) -> Option<Feature> {
         let Request {
-            body, auth, range, ..
+            fields,
+            body,
+            auth,
+            range,
+            ..
         } = &self.request;
         if !UPLOADS && !matches!(body, Body::None) {
             Some(Feature::Uploads)
+        } else if !FIELDS && fields.field(0).is_some() {
+            Some(Feature::Fields)
         } else if !AUTH && !matches!(auth, Auth::None) {
             Some(Feature::Auth)
         } else if !RANGES && range.is_some() {
@@ -264,7 +272,7 @@ fn asks_close(request: &Request<'_>) -> bool {
 /// The user's fields. The bound holds even if their list never ends.
 fn fields<'a>(request: &Request<'a>) -> impl Iterator<Item = Field<'a>> + use<'a> {
     let fields = request.fields;
-    (0..MAX_FIELDS).map_while(|nth| fields.field(nth))
+    (0..if FIELDS { MAX_FIELDS } else { 0 }).map_while(|nth| fields.field(nth))
 }
 
 /// Fields of the user that stand for one of the engine.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
-use crate::features::RACES;
+use crate::features::{QUEUE, RACES};
 use crate::net::{Interest, IoError, Stall};
 use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
@@ -179,7 +179,7 @@ impl<E: Easy> Multi<'_, E> {
                     self.attempt_opened(cx, handle, id, conn);
                     return Next::Opened;
                 }
-                Err(IoError::NoDescriptors) if self.claims > 1 && !beside => {
+                Err(IoError::NoDescriptors) if QUEUE && self.claims > 1 && !beside => {
                     self.put_back(cx, handle, id);
                     return Next::Queued;
                 }

@@ -361,7 +361,6 @@ fn hold_for_rate<E>(transfer: &mut Transfer<E>, now: crate::time::Instant, optio
         (Some(one), Some(other)) => one.min(other),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return,
-        _ if !PACE => return,
     };
     transfer
         .timers

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
-use crate::features::{REUSE, UPLOADS};
+use crate::features::{QUEUE, REUSE, UPLOADS};
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -163,7 +163,7 @@ impl<E: Easy> Multi<'_, E> {
         let (kind, origin) = (transfer.state.kind(), transfer.origin);
         self.dequeue(handle);
         match kind {
-            StateKind::Pending => {
+            StateKind::Pending if QUEUE => {
                 self.pending -= 1;
                 if let Some(origin) = origin {
                     self.rank(origin);
@@ -176,7 +176,7 @@ impl<E: Easy> Multi<'_, E> {
                     self.leave_conn(cx, handle, conn, false);
                 }
             }
-            StateKind::Init | StateKind::Done | StateKind::Reported => {}
+            StateKind::Init | StateKind::Pending | StateKind::Done | StateKind::Reported => {}
         }
         self.leave_origin(cx, handle);
     }

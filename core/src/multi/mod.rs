@@ -23,6 +23,7 @@ pub use storage::{Resources, Storage};
 
 use crate::conn::Conn;
 use crate::easy::Easy;
+use crate::features::QUEUE;
 use crate::origin::Origins;
 use crate::store::{ConnKind, Deadlines, Handle, Lines, List, OriginId, POOL, Slots, TransferKind};
 use crate::time::Instant;
@@ -102,8 +103,9 @@ impl Queues {
             Queue::Nowhere => None,
             Queue::Ready => Some(&mut self.ready),
             Queue::Starved => Some(&mut self.starved),
-            Queue::Unplaced => Some(&mut self.unplaced),
             Queue::Done => Some(&mut self.done),
+            Queue::Waiting | Queue::Unplaced if !QUEUE => None,
+            Queue::Unplaced => Some(&mut self.unplaced),
             Queue::Waiting => of_origin(origins).map(|origin| &mut origin.waiting),
             Queue::Resolving => of_origin(origins).map(|origin| &mut origin.resolving),
         }

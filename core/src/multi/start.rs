@@ -5,8 +5,9 @@ use core::time::Duration;
 use crate::Error;
 use crate::easy::{Easy, Options, Redirects};
 use crate::error::UrlError;
-use crate::features::{Feature, PACE, REDIRECTS, REUSE, SMALL};
+use crate::features::{Feature, PACE, QUEUE, REDIRECTS, REUSE, SMALL};
 use crate::http::Outgoing;
+use crate::net::IoError;
 use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
 use crate::store::{Handle, OriginId};
@@ -57,7 +58,11 @@ impl<E: Easy> Multi<'_, E> {
                 self.acquire(cx, handle, false);
                 return parts;
             }
-            Err(Ok(())) => self.wait_for_place(handle),
+            Err(Ok(())) if QUEUE => self.wait_for_place(handle),
+            Err(Ok(())) => {
+                let none = Error::Connect(IoError::NoDescriptors);
+                self.complete(cx, handle, Err(none));
+            }
             Err(Err(error)) => self.complete(cx, handle, Err(error)),
         }
         None

@@ -5,6 +5,7 @@ use crate::features::SMALL;
 /// The number that these decimal digits name. `None` if there are none, if anything else stands
 /// among them (a sign, a space), or if it is more than 64 bits hold.
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -63,6 +63,7 @@ pub fn is_name(name: &str, lower: &str) -> bool {
 
 /// May this byte stand in a field's value (RFC 9110 §5.5)?
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub(super) const fn is_value_byte(byte: u8) -> bool {
     if SMALL {
         return byte == b'\t' || !byte.is_ascii_control();

@@ -37,7 +37,9 @@ pub extern "C" fn _start() -> ! {
 
 fn run(memory: &mut Memory) -> Option<(u16, u8)> {
     let mut stack = Stack::new();
-    let mut multi = Multi::new(memory.storage(), Config::DEFAULT).ok()?;
+    let Ok(mut multi) = Multi::new(memory.storage(), Config::DEFAULT) else {
+        return None;
+    };
     let sink: Sink = |bytes| {
         muxfer_size::body(bytes);
         Taken::All
@@ -51,7 +53,7 @@ fn run(memory: &mut Memory) -> Option<(u16, u8)> {
         multi.run(Stack::now(), &mut stack);
         if let Some(done) = multi.info_read() {
             let get = multi.remove(Stack::now(), &mut stack, done.handle)?;
-            let code = done.result.err().map_or(0, |error| error.curl_code());
+            let code = u8::from(done.result.is_err());
             return Some((get.status(), code));
         }
     }

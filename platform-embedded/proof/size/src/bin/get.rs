@@ -56,7 +56,9 @@ pub extern "C" fn _start() -> ! {
 
 fn run(memory: &mut Memory) -> Option<(u16, u8)> {
     let mut stack = Stack::new();
-    let mut multi = Multi::new(memory.storage(), Config::DEFAULT).ok()?;
+    let Ok(mut multi) = Multi::new(memory.storage(), Config::DEFAULT) else {
+        return None;
+    };
     let url = "http://192.0.2.1/update";
     multi
         .add(Stack::now(), &mut stack, Get { url, status: 0 })
@@ -68,7 +70,7 @@ fn run(memory: &mut Memory) -> Option<(u16, u8)> {
         multi.run(Stack::now(), &mut stack);
         if let Some(done) = multi.info_read() {
             let get = multi.remove(Stack::now(), &mut stack, done.handle)?;
-            let code = done.result.err().map_or(0, |error| error.curl_code());
+            let code = u8::from(done.result.is_err());
             return Some((get.status, code));
         }
     }
