@@ -1,7 +1,7 @@
 //! What becomes of the connection (RFC 9112 §9.3).
 
 use crate::features::SMALL;
-use crate::wire::list;
+use crate::wire::{is_same, list};
 
 /// What the `Connection` fields of a head say about the connection's future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,9 @@ impl Connection {
     #[inline]
     fn and_option(self, option: &[u8]) -> Self {
         // `close` wins over anything else that is said (RFC 9112 §9.3).
-        if self == Self::Close || option.eq_ignore_ascii_case(b"close") {
+        if self == Self::Close || is_same(option, b"close") {
             Self::Close
-        } else if option.eq_ignore_ascii_case(b"keep-alive") {
+        } else if is_same(option, b"keep-alive") {
             Self::KeepAlive
         } else {
             self

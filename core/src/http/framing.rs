@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::ResponseError;
 use crate::features::SMALL;
-use crate::wire::{Chunks, decimal, list};
+use crate::wire::{Chunks, decimal, is_same, list};
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl Coding {
         for name in list(value) {
             coding = match coding {
                 Self::Chunked => return Err(ResponseError::ConflictingLengths),
-                Self::Absent if name.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
+                Self::Absent if is_same(name, b"chunked") => Self::Chunked,
                 Self::Absent | Self::Unknown => Self::Unknown,
             };
         }

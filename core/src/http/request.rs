@@ -3,7 +3,7 @@
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
 use crate::features::{AUTH, FIELDS, Feature, RANGES, SMALL, UPLOADS};
-use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
+use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_same, is_token, list};
 
 /// The most fields that a request may have.
 pub(crate) const MAX_FIELDS: usize = 256;
@@ -266,7 +266,7 @@ fn asks_close(request: &Request<'_>) -> bool {
     fields(request)
         .filter(|field| Kind::of(field.name) == Kind::Connection)
         .flat_map(|field| list(field.value.as_bytes()))
-        .any(|option| option.eq_ignore_ascii_case(b"close"))
+        .any(|option| is_same(option, b"close"))
 }
 
 /// The user's fields. The bound holds even if their list never ends.
@@ -325,7 +325,7 @@ impl Kind {
         };
         let known = names
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+            .find(|(known, _)| is_same(known.as_bytes(), name.as_bytes()));
         match known {
             Some(&(_, kind)) => kind,
             None if begins_with_content(name) => Self::Content,
@@ -352,7 +352,7 @@ const KNOWN: &[(&str, Kind)] = &[
 fn begins_with_content(name: &str) -> bool {
     if SMALL {
         let start = name.as_bytes().get(..8);
-        return start.is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+        return start.is_some_and(|start| is_same(start, b"content-"));
     }
     name.get(..8)
         .is_some_and(|start| is_name(start, "content-"))

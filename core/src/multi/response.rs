@@ -4,10 +4,10 @@
 use crate::Error;
 use crate::easy::{Easy, Flow, Follow, Head, Options, Range, Redirects, Status, Taken};
 use crate::error::ResponseError;
-use crate::features::{RANGES, REDIRECTS};
+use crate::features::{RANGES, REDIRECTS, SMALL};
 use crate::http::{HeadEnd, Sink};
 use crate::transfer::{Flag, Flags};
-use crate::wire::{ContentRange, ContentRangeValue, Url, join};
+use crate::wire::{self, ContentRange, ContentRangeValue, Url, join};
 
 /// Stands between the exchange and the easy handle.
 pub(super) struct Response<'a, E> {
@@ -65,6 +65,17 @@ impl<'a, E: Easy> Response<'a, E> {
         self.abandoned
     }
 
+    /// Where code is to be small they are asked for again: those of most programs on devices are
+    /// constants, and what they rule out is not even built.
+    #[inline]
+    fn options(&self) -> Options {
+        if SMALL {
+            self.easy.options()
+        } else {
+            *self.options
+        }
+    }
+
     fn abandon(&mut self) -> Error {
         self.abandoned = true;
         Error::Internal
@@ -85,7 +96,7 @@ impl<'a, E: Easy> Response<'a, E> {
 
     /// RFC 9110 §15.4: asks the easy handle whether it follows.
     fn location(&mut self, value: &[u8]) -> Result<(), Error> {
-        let Redirects::Follow(most) = self.options.redirects else {
+        let Redirects::Follow(most) = self.options().redirects else {
             return Ok(());
         };
         if self.flags.put(Flag::Located) {
@@ -98,10 +109,10 @@ impl<'a, E: Easy> Response<'a, E> {
         let base = Url::parse(request.url)?;
         let length = join(&base, value, self.scratch)?;
         let text = self.scratch.get(..length).unwrap_or(&[]);
-        let text = core::str::from_utf8(text).map_err(|_| ResponseError::Location)?;
+        let text = wire::text(text).ok_or(ResponseError::Location)?;
         let url = Url::parse(text).map_err(|_| ResponseError::Location)?;
         let foreign = !url.same_origin(&base);
-        let rewrite = rewrites(self.code, request.method) && !self.options.keep_post;
+        let rewrite = rewrites(self.code, request.method) && !self.options().keep_post;
         match self.easy.on_redirect(text) {
             Follow::Stop => Ok(()),
             Follow::TooLong => Err(Error::BadUrl(crate::error::UrlError::TooLong)),
@@ -210,11 +221,12 @@ impl<E: Easy> Sink for Response<'_, E> {
                 Some(_) | None => Ok(()),
             };
         }
-        if self.options.fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete) {
+        if self.options().fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete)
+        {
             return Err(Error::HttpStatus(end.code));
         }
         self.resumed()?;
-        match (self.options.max_body, end.length) {
+        match (self.options().max_body, end.length) {
             (Some(most), Some(length)) if length > most => Err(Error::BodyTooLarge),
             _ => Ok(()),
         }
@@ -229,7 +241,7 @@ impl<E: Easy> Sink for Response<'_, E> {
             return Ok(Taken::All);
         }
         if self
-            .options
+            .options()
             .max_body
             .is_some_and(|most| self.drained > most)
         {

@@ -8,6 +8,8 @@ use crate::features::SMALL;
 use crate::net::Addresses;
 use crate::store::{Link, List, OriginId, OriginKind, Slot, Slots};
 
+use crate::wire::text;
+
 use super::{Lookup, Origin, OriginKey, Place};
 
 /// Why an origin has no place.
@@ -76,7 +78,7 @@ impl<'s> Origins<'s> {
     }
 
     fn name(&self, id: OriginId, len: u16) -> &str {
-        core::str::from_utf8(self.name_bytes(id, len)).unwrap_or("")
+        text(self.name_bytes(id, len)).unwrap_or("")
     }
 
     fn name_bytes(&self, id: OriginId, len: u16) -> &[u8] {

@@ -2,6 +2,7 @@
 
 use super::scan::{find, first_control};
 use crate::error::ResponseError;
+use crate::features::SMALL;
 
 /// The first line of `input`, without its end, and how many bytes it takes with its end. `None` if
 /// the end is not there yet.
@@ -42,7 +43,7 @@ pub(super) fn clean_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What [`find_line`] finds, with what can be told of it without another look.
 #[must_use]
 pub fn next_line(input: &[u8]) -> Option<Line<'_>> {
-    if let Some((bytes, _)) = clean_line(input) {
+    if !SMALL && let Some((bytes, _)) = clean_line(input) {
         return Some(Line {
             bytes,
             length: bytes.len() + 2,

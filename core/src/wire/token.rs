@@ -1,5 +1,7 @@
 //! Tokens, field values and comma lists (RFC 9110 §5.5, §5.6).
 
+use ascii::AsciiStr;
+
 use super::scan::first_control;
 use crate::features::SMALL;
 
@@ -7,6 +9,21 @@ use crate::features::SMALL;
 #[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// The bytes as text, if they are all ASCII: what names are made of, and far less code than text of
+/// any kind.
+#[must_use]
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
+}
+
+/// Are they the same but for the case of letters?
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline)]
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 /// May this byte stand in a token (RFC 9110 §5.6.2)?
@@ -41,7 +58,7 @@ pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
 #[inline]
 pub fn is_name(name: &str, lower: &str) -> bool {
     if SMALL {
-        return name.eq_ignore_ascii_case(lower);
+        return is_same(name.as_bytes(), lower.as_bytes());
     }
     const SPACES: u64 = u64::MAX / 255 * 0x20;
     let ends = |text: &str| {

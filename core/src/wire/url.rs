@@ -9,7 +9,7 @@ use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
 use super::scan::{find, split_off};
-use super::token::has_control;
+use super::token::{has_control, is_same, text};
 use crate::error::{Error, UrlError};
 use crate::features::{AUTH, IPV6, SMALL};
 use crate::net::Scheme;
@@ -175,7 +175,7 @@ impl<'a> Url<'a> {
         }
         room.copy_from_slice(self.host.as_bytes());
         room.make_ascii_lowercase();
-        core::str::from_utf8(room).ok()
+        text(room)
     }
 
     /// Do both name the same origin: scheme, host and port (RFC 9110 §4.3.1)?
@@ -288,7 +288,7 @@ pub(super) fn is_scheme(name: &[u8]) -> bool {
 pub(super) fn known_scheme(name: &[u8]) -> Option<Scheme> {
     [Scheme::Http, Scheme::Https]
         .into_iter()
-        .find(|scheme| scheme.as_str().as_bytes().eq_ignore_ascii_case(name))
+        .find(|scheme| is_same(scheme.as_str().as_bytes(), name))
 }
 
 /// An empty path is the root (RFC 9110 §4.2.3).
