@@ -29,6 +29,9 @@ pub(crate) const REUSE: bool = cfg!(feature = "reuse");
 /// Less code is worth more than fewer instructions. What is done is the same.
 pub(crate) const SMALL: bool = cfg!(feature = "small");
 
+/// Origins that nobody uses are in a list, the longest unused first. Else any of them makes room.
+pub(crate) const RANKS_UNUSED: bool = REUSE || QUEUE;
+
 /// Something that a transfer asked for and that was left out when the engine was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

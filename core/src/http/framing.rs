@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::ResponseError;
 use crate::features::SMALL;
-use crate::wire::{Chunks, decimal, is_same, list};
+use crate::wire::{Chunks, decimal, is_same, list, trim_ows};
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ pub(super) fn add_length(known: Option<u64>, value: &[u8]) -> Result<u64, Respon
 #[cold]
 fn add_lengths(mut known: Option<u64>, value: &[u8]) -> Result<u64, ResponseError> {
     for part in value.split(|byte| *byte == b',') {
-        let length = decimal(part.trim_ascii()).ok_or(ResponseError::ContentLength)?;
+        let length = decimal(trim_ows(part)).ok_or(ResponseError::ContentLength)?;
         if length > i64::MAX as u64 || known.is_some_and(|known| known != length) {
             return Err(ResponseError::ContentLength);
         }

@@ -2,7 +2,7 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::features::{AUTH, FIELDS, Feature, RANGES, SMALL, UPLOADS};
+use crate::features::{AUTH, FIELDS, Feature, RANGES, REDIRECTS, REUSE, SMALL, UPLOADS};
 use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_same, is_token, list};
 
 /// The most fields that a request may have.
@@ -63,7 +63,7 @@ impl<'a> Outgoing<'a> {
     /// The method that is sent. A redirect makes a GET of all but HEAD (RFC 9110 §15.4).
     #[must_use]
     pub fn method(&self) -> &'a str {
-        if self.rewritten && self.request.method != "HEAD" {
+        if REDIRECTS && self.rewritten && self.request.method != "HEAD" {
             "GET"
         } else {
             self.request.method
@@ -94,14 +94,15 @@ impl<'a> Outgoing<'a> {
         }
         self.render_range(render);
         self.render_framing(render);
-        if self.expect && self.body() != Body::None {
+        if UPLOADS && self.expect && self.body() != Body::None {
             put_field(render, "Expect", b"100-continue");
         }
-        if self.close && !own.connection {
+        let close = !REUSE || self.close;
+        if close && !own.connection {
             put_field(render, "Connection", b"close");
         }
         render.put(b"\r\n");
-        self.close || (own.connection && asks_close(&self.request))
+        close || (own.connection && asks_close(&self.request))
     }
 
     /// What it asks for that was left out of the engine.
@@ -256,7 +257,7 @@ impl<'a> Outgoing<'a> {
             }
         };
         render.put(b"Content-Length: ");
-        render.put_decimal(length);
+        render.put_decimal(if UPLOADS { length } else { 0 });
         render.put(b"\r\n");
     }
 }

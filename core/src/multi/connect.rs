@@ -9,7 +9,7 @@ use crate::features::{QUEUE, RACES};
 use crate::net::{Interest, IoError, Stall};
 use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
-use crate::store::{ConnId, Handle, List, OriginId};
+use crate::store::{Attempts, ConnId, Handle, OriginId};
 use crate::time::Timer;
 use crate::transfer::{Flag, Queue, Race, State, StateKind};
 
@@ -55,7 +55,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         match cx.platform.resolve(id, host, port) {
             Ok(found) if !found.addresses.is_empty() => {
-                self.learn(cx, id, &found);
+                self.learn(cx, id, found);
                 self.begin_race(cx, handle);
             }
             Err(Stall::WouldBlock) => {
@@ -69,11 +69,11 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// One look-up serves all who wait for it.
-    fn learn<P>(&mut self, cx: &Cx<'_, P>, id: OriginId, found: &Resolved) {
+    fn learn<P>(&mut self, cx: &Cx<'_, P>, id: OriginId, found: Resolved) {
         let Some(origin) = self.origins.get_mut(id) else {
             return;
         };
-        origin.learn(&found.addresses, cx.now + found.keep);
+        origin.learn(found.addresses, cx.now + found.keep);
         while let Some(waiting) = self
             .origins
             .get(id)
@@ -104,7 +104,7 @@ impl<E: Easy> Multi<'_, E> {
         transfer.times.resolved = transfer.elapsed(cx.now);
         transfer.flags.set(Flag::NextAddress, false);
         transfer.set_state(State::Connecting(Race {
-            attempts: List::EMPTY,
+            attempts: Attempts::EMPTY,
             error: IoError::Unreachable,
             next: 0,
             edition: 0,
@@ -195,11 +195,10 @@ impl<E: Easy> Multi<'_, E> {
         id: OriginId,
         address: SocketAddr,
     ) -> Result<ConnId, IoError> {
-        let conn = Conn::opening(handle, id, address.ip(), cx.now);
         let conn = self
             .conns
-            .insert(conn)
-            .map_err(|_| IoError::NoDescriptors)?;
+            .insert_with((), |()| Conn::opening(handle, id, address.ip(), cx.now))
+            .map_err(|()| IoError::NoDescriptors)?;
         // The port is that of the address.
         let OriginKey {
             scheme,
@@ -214,7 +213,7 @@ impl<E: Easy> Multi<'_, E> {
             address,
         };
         cx.platform.open(conn, &target).inspect_err(|_| {
-            self.conns.remove(conn);
+            self.conns.remove_with(conn, drop);
         })?;
         Ok(conn)
     }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
-use crate::features::{QUEUE, REUSE, UPLOADS};
+use crate::features::{QUEUE, RANKS_UNUSED, REUSE, UPLOADS};
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -235,7 +235,7 @@ impl<E: Easy> Multi<'_, E> {
             origin.lookup = Lookup::Unknown;
             cx.platform.cancel(id);
         }
-        if origin.place == Place::Nowhere {
+        if RANKS_UNUSED && origin.place == Place::Nowhere {
             origin.place = Place::Unused;
             self.unused.push_back(self.origins.slots(), id);
         }

@@ -2,7 +2,7 @@
 
 use crate::conn::ConnState;
 use crate::easy::Easy;
-use crate::features::REUSE;
+use crate::features::{RANKS_UNUSED, REUSE};
 use crate::net::{Interest, Ready, Stall};
 use crate::origin::Place;
 use crate::platform::{Platform, Transport, Watch};
@@ -147,7 +147,11 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Makes a place in the table of origins: forgets the one that was unused longest.
     pub(super) fn forget_unused<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Option<OriginId> {
-        let id = self.unused.pop_front(self.origins.slots())?;
+        let id = if RANKS_UNUSED {
+            self.unused.pop_front(self.origins.slots())?
+        } else {
+            self.origins.any_unused()?
+        };
         if let Some(origin) = self.origins.get_mut(id) {
             origin.place = Place::Nowhere;
         }

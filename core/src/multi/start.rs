@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::Error;
 use crate::easy::{Easy, Options, Redirects};
 use crate::error::UrlError;
-use crate::features::{Feature, PACE, QUEUE, REDIRECTS, REUSE, SMALL};
+use crate::features::{Feature, PACE, QUEUE, RANKS_UNUSED, REDIRECTS, REUSE, SMALL};
 use crate::http::Outgoing;
 use crate::net::IoError;
 use crate::origin::{FindError, OriginKey, Place};
@@ -108,7 +108,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         origin.users += 1;
-        if origin.place == Place::Unused {
+        if RANKS_UNUSED && origin.place == Place::Unused {
             origin.place = Place::Nowhere;
             self.unused.remove(self.origins.slots(), id);
         }

@@ -151,7 +151,7 @@ impl<'s> Origins<'s> {
         let hash = if SMALL { 0 } else { self.hash(key) };
         let bucket = if SMALL { 0 } else { self.bucket(hash) };
         let first = self.buckets.get(bucket).copied().unwrap_or(0);
-        let origin = Origin {
+        let make = |()| Origin {
             scheme,
             port,
             settings,
@@ -169,7 +169,10 @@ impl<'s> Origins<'s> {
             place: Place::Nowhere,
             link: Link::NONE,
         };
-        let id = self.slots.insert(origin).map_err(|_| FindError::Full)?;
+        let id = self
+            .slots
+            .insert_with((), make)
+            .map_err(|()| FindError::Full)?;
         let start = id.index() * self.name_bytes;
         if let Some(name) = self.names.get_mut(start..start + host.len()) {
             name.copy_from_slice(host.as_bytes());
@@ -180,22 +183,31 @@ impl<'s> Origins<'s> {
         Ok(id)
     }
 
+    /// One that no transfer refers to.
+    pub(crate) fn any_unused(&self) -> Option<OriginId> {
+        let mut ids = (0..self.slots.used()).filter_map(|index| self.slots.id_at(index));
+        ids.find(|id| self.get(*id).is_some_and(|origin| origin.users == 0))
+    }
+
     /// Takes an origin out of the table and of its chain.
     pub(crate) fn remove(&mut self, id: OriginId) {
-        let Some(origin) = self.slots.remove(id) else {
+        let chained = self
+            .slots
+            .remove_with(id, |origin| (origin.hash, origin.chain));
+        let Some((hash, chain)) = chained else {
             return;
         };
         if SMALL {
             return;
         }
-        let bucket = self.bucket(origin.hash);
+        let bucket = self.bucket(hash);
         let this = id.raw_index() + 1;
         let Some(mut next) = self.buckets.get(bucket).copied() else {
             return;
         };
         if next == this {
             if let Some(first) = self.buckets.get_mut(bucket) {
-                *first = origin.chain;
+                *first = chain;
             }
             return;
         }
@@ -207,7 +219,7 @@ impl<'s> Origins<'s> {
                 return;
             };
             if value.chain == this {
-                value.chain = origin.chain;
+                value.chain = chain;
                 return;
             }
             next = value.chain;

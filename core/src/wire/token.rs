@@ -92,7 +92,7 @@ pub(super) const fn is_value_byte(byte: u8) -> bool {
 #[must_use]
 #[cfg_attr(feature = "small", inline(never))]
 #[cfg_attr(not(feature = "small"), inline)]
-pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim_ows(bytes: &[u8]) -> &[u8] {
     if SMALL {
         return trim_all_ows(bytes);
     }

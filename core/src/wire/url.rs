@@ -138,8 +138,8 @@ impl<'a> Url<'a> {
             return Err(UrlError::Character.into());
         }
         let (scheme, rest) = match text.strip_prefix("http://") {
-            Some(rest) => (Scheme::Http, rest),
-            None => split_scheme(text)?,
+            Some(rest) if !SMALL => (Scheme::Http, rest),
+            _ => split_scheme(text)?,
         };
         let (authority, rest) = Authority::parse_front(rest, scheme)?;
         let (path, query, fragment) = split_path(rest);
