@@ -28,6 +28,7 @@ impl Exchange {
     /// A new exchange. `to_head`: the request is a HEAD, so no body follows the response.
     /// `awaits`: the body waits for `100 Continue`.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn new(to_head: bool, awaits: bool) -> Self {
         Self {
             receiver: Receiver::new(to_head),

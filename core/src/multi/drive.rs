@@ -235,7 +235,7 @@ impl<E: Easy> Multi<'_, E> {
                 self.enqueue(handle, Queue::Ready);
                 return Step::Waits;
             }
-            match self.receive_some(cx, handle, id, options, allowed.min(budget)) {
+            match self.receive_some(cx, handle, id, allowed.min(budget)) {
                 Ok(consumed) => budget = budget.saturating_sub(consumed),
                 Err(step) => return step,
             }
@@ -249,7 +249,6 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         id: ConnId,
-        options: &Options,
         at_most: usize,
     ) -> Result<usize, Step> {
         let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
@@ -270,7 +269,6 @@ impl<E: Easy> Multi<'_, E> {
             &mut transfer.flags,
             &mut transfer.redirects,
             self.scratch,
-            options,
         )
         .at(code, body, self.config.drain_bytes);
         let (lines, limits) = (&mut self.lines, &self.config.limits);

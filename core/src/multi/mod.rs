@@ -197,6 +197,7 @@ impl<'s, E: Easy> Multi<'s, E> {
     }
 
     /// Makes a transfer run at the next opportunity, wherever it waits now.
+    #[cfg_attr(feature = "small", inline(never))]
     fn wake(&mut self, handle: Handle) {
         self.dequeue(handle);
         self.enqueue(handle, Queue::Ready);

@@ -2,9 +2,9 @@
 //! handle.
 
 use crate::Error;
-use crate::easy::{Easy, Flow, Follow, Head, Options, Range, Redirects, Status, Taken};
+use crate::easy::{Easy, Flow, Follow, Head, Range, Redirects, Status, Taken};
 use crate::error::ResponseError;
-use crate::features::{RANGES, REDIRECTS, SMALL};
+use crate::features::{RANGES, REDIRECTS};
 use crate::http::{HeadEnd, Sink};
 use crate::transfer::{Flag, Flags};
 use crate::wire::{self, ContentRange, ContentRangeValue, Url, join};
@@ -15,7 +15,6 @@ pub(super) struct Response<'a, E> {
     flags: &'a mut Flags,
     redirects: &'a mut u16,
     scratch: &'a mut [u8],
-    options: &'a Options,
     /// The status of the head that is being read.
     code: u16,
     drained: u64,
@@ -36,7 +35,6 @@ impl<'a, E: Easy> Response<'a, E> {
         flags: &'a mut Flags,
         redirects: &'a mut u16,
         scratch: &'a mut [u8],
-        options: &'a Options,
     ) -> Self {
         let (code, drained, drain_bytes) = (0, 0, u64::MAX);
         Self {
@@ -44,7 +42,6 @@ impl<'a, E: Easy> Response<'a, E> {
             flags,
             redirects,
             scratch,
-            options,
             code,
             drained,
             drain_bytes,
@@ -63,17 +60,6 @@ impl<'a, E: Easy> Response<'a, E> {
     /// The rest of this response is not worth reading: the error that was returned is not one.
     pub(super) const fn abandoned(&self) -> bool {
         self.abandoned
-    }
-
-    /// Where code is to be small they are asked for again: those of most programs on devices are
-    /// constants, and what they rule out is not even built.
-    #[inline]
-    fn options(&self) -> Options {
-        if SMALL {
-            self.easy.options()
-        } else {
-            *self.options
-        }
     }
 
     fn abandon(&mut self) -> Error {
@@ -96,7 +82,7 @@ impl<'a, E: Easy> Response<'a, E> {
 
     /// RFC 9110 §15.4: asks the easy handle whether it follows.
     fn location(&mut self, value: &[u8]) -> Result<(), Error> {
-        let Redirects::Follow(most) = self.options().redirects else {
+        let Redirects::Follow(most) = self.easy.options().redirects else {
             return Ok(());
         };
         if self.flags.put(Flag::Located) {
@@ -112,7 +98,7 @@ impl<'a, E: Easy> Response<'a, E> {
         let text = wire::text(text).ok_or(ResponseError::Location)?;
         let url = Url::parse(text).map_err(|_| ResponseError::Location)?;
         let foreign = !url.same_origin(&base);
-        let rewrite = rewrites(self.code, request.method) && !self.options().keep_post;
+        let rewrite = rewrites(self.code, request.method) && !self.easy.options().keep_post;
         match self.easy.on_redirect(text) {
             Follow::Stop => Ok(()),
             Follow::TooLong => Err(Error::BadUrl(crate::error::UrlError::TooLong)),
@@ -221,12 +207,14 @@ impl<E: Easy> Sink for Response<'_, E> {
                 Some(_) | None => Ok(()),
             };
         }
-        if self.options().fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete)
+        if self.easy.options().fail_on_error
+            && end.code >= 400
+            && !self.flags.has(Flag::AlreadyComplete)
         {
             return Err(Error::HttpStatus(end.code));
         }
         self.resumed()?;
-        match (self.options().max_body, end.length) {
+        match (self.easy.options().max_body, end.length) {
             (Some(most), Some(length)) if length > most => Err(Error::BodyTooLarge),
             _ => Ok(()),
         }
@@ -241,6 +229,7 @@ impl<E: Easy> Sink for Response<'_, E> {
             return Ok(Taken::All);
         }
         if self
+            .easy
             .options()
             .max_body
             .is_some_and(|most| self.drained > most)

@@ -42,23 +42,25 @@ pub(crate) struct Times {
     pub first_byte: u32,
 }
 
-/// One place of the table of transfers.
+/// One place of the table of transfers. Small fields that are often looked at come first: small
+/// processors reach them with shorter instructions.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Transfer<E> {
-    pub(crate) easy: E,
-    pub(crate) state: State,
-    pub(crate) origin: Option<OriginId>,
-    pub(crate) exchange: Exchange,
-    pub(crate) started: Instant,
-    pub(crate) timers: Timers,
-    pub(crate) meter: Meter,
-    pub(crate) times: Times,
-    pub(crate) link: Link,
-    pub(crate) redirects: u16,
+    pub(crate) queue: Queue,
     pub(crate) connects: u8,
     pub(crate) retries: u8,
-    pub(crate) queue: Queue,
+    pub(crate) redirects: u16,
+    pub(crate) state: State,
     pub(crate) flags: Flags,
+    pub(crate) origin: Option<OriginId>,
+    pub(crate) link: Link,
+    pub(crate) timers: Timers,
+    pub(crate) started: Instant,
+    pub(crate) exchange: Exchange,
+    pub(crate) times: Times,
+    pub(crate) meter: Meter,
+    pub(crate) easy: E,
 }
 
 impl<E> Transfer<E> {
