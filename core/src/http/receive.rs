@@ -335,8 +335,8 @@ impl Receiver {
 
     #[inline]
     fn count_bytes(&mut self, line: usize, limits: &Limits) -> Result<(), Limit> {
-        let total = u64::from(self.head_bytes) + line as u64;
-        if total > limits.head_bytes.into() {
+        let total = (self.head_bytes as usize).saturating_add(line);
+        if total > limits.head_bytes as usize {
             return Err(Limit::HeadBytes);
         }
         #[expect(

@@ -145,8 +145,14 @@ impl<'s, E: Easy> Multi<'s, E> {
         if let Some((_, error)) = checks.iter().find(|(wrong, _)| *wrong) {
             return Err(*error);
         }
-        let (scratch, lines) = storage.lines.split_at_mut(block);
-        Ok(Self {
+        Ok(Self::over(storage, config))
+    }
+
+    /// An engine over memory that suffices.
+    fn over(storage: Storage<'s, E>, config: Config) -> Self {
+        let block = storage.line_bytes;
+        let (scratch, lines) = storage.lines.split_at_mut(block.min(storage.lines.len()));
+        Self {
             transfers: Slots::new(storage.transfers),
             conns: Slots::new(storage.conns),
             origins: Origins::new(storage.origins, storage.names, storage.buckets, config.seed),
@@ -168,7 +174,7 @@ impl<'s, E: Easy> Multi<'s, E> {
             ticket: 0,
             now: Instant::ZERO,
             told: None,
-        })
+        }
     }
 
     /// Takes a transfer out of the list that it is in.

@@ -145,21 +145,15 @@ fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
         transfer.flags.set(Flag::Started, true);
         transfer.flags.set(Flag::Fresh, options.fresh_connect);
         transfer.started = now;
-        let second = Duration::from_secs(1);
-        let timers = [
-            (Timer::Total, options.total.filter(|total| !total.is_zero())),
-            (Timer::LowSpeed, options.low_speed.map(|_| second)),
-            (
-                Timer::Progress,
-                options
-                    .progress
-                    .map(|every| every.max(Duration::from_millis(1))),
-            ),
-        ];
-        for (timer, after) in timers {
-            if let Some(after) = after {
-                transfer.timers.set(now, now, timer, after);
-            }
+        let mut set = |timer, after| transfer.timers.set(now, now, timer, after);
+        if let Some(total) = options.total.filter(|total| !total.is_zero()) {
+            set(Timer::Total, total);
+        }
+        if options.low_speed.is_some() {
+            set(Timer::LowSpeed, Duration::from_secs(1));
+        }
+        if let Some(every) = options.progress {
+            set(Timer::Progress, every.max(Duration::from_millis(1)));
         }
     }
     let connect = if options.connect.is_zero() {

@@ -83,7 +83,8 @@ impl<'s> Origins<'s> {
 
     fn name_bytes(&self, id: OriginId, len: u16) -> &[u8] {
         let start = id.index() * self.name_bytes;
-        let bytes = self.names.get(start..start + usize::from(len));
+        let behind = self.names.get(start..);
+        let bytes = behind.and_then(|behind| behind.get(..usize::from(len)));
         bytes.unwrap_or(&[])
     }
 

@@ -84,7 +84,7 @@ impl Chunks {
     pub fn decode(&mut self, input: &[u8], extension_limit: u32) -> Result<(usize, Chunk), Error> {
         for (at, &byte) in input.iter().enumerate() {
             match self.state {
-                State::Data => return Ok((at, self.data_in(&input[at..]))),
+                State::Data => return Ok((at, self.data_in(input.len() - at))),
                 State::Last => return Ok((at, Chunk::Last)),
                 State::Size
                 | State::Blank
@@ -127,9 +127,9 @@ impl Chunks {
         matches!(self.state, State::Last)
     }
 
-    fn data_in(&self, input: &[u8]) -> Chunk {
+    fn data_in(&self, input: usize) -> Chunk {
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        Chunk::Data(left.min(input.len()))
+        Chunk::Data(left.min(input))
     }
 
     /// One byte of framing.

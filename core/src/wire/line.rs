@@ -12,7 +12,7 @@ use crate::features::SMALL;
 #[must_use]
 pub fn find_line(input: &[u8]) -> Option<(&[u8], usize)> {
     let end = find(b'\n', input)?;
-    let line = &input[..end];
+    let line = input.get(..end)?;
     Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
 }
 

@@ -63,7 +63,7 @@ impl Digits {
     /// The digits as text.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        self.bytes.get(self.start..).unwrap_or(&[])
     }
 
     fn in_base(mut number: u64, base: u64) -> Self {

@@ -4,7 +4,7 @@
 
 use heapless::String;
 use muxfer_core::easy::{Fetch, Taken};
-use muxfer_core::{Config, Multi, Resources};
+use muxfer_core::{Config, Resources};
 use muxfer_size::Stack;
 
 /// Where the body goes.
@@ -37,9 +37,7 @@ pub extern "C" fn _start() -> ! {
 
 fn run(memory: &mut Memory) -> Option<(u16, u8)> {
     let mut stack = Stack::new();
-    let Ok(mut multi) = Multi::new(memory.storage(), Config::DEFAULT) else {
-        return None;
-    };
+    let mut multi = memory.multi(Config::DEFAULT);
     let sink: Sink = |bytes| {
         muxfer_size::body(bytes);
         Taken::All

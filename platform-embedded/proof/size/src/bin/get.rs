@@ -3,7 +3,7 @@
 #![no_main]
 
 use muxfer_core::easy::{Easy, Flow, Options, Request, Status, Taken};
-use muxfer_core::{Config, Multi, Resources};
+use muxfer_core::{Config, Resources};
 use muxfer_size::Stack;
 
 /// Eight transfers over four connections to three hosts; six blocks of 256 bytes for header lines.
@@ -56,9 +56,7 @@ pub extern "C" fn _start() -> ! {
 
 fn run(memory: &mut Memory) -> Option<(u16, u8)> {
     let mut stack = Stack::new();
-    let Ok(mut multi) = Multi::new(memory.storage(), Config::DEFAULT) else {
-        return None;
-    };
+    let mut multi = memory.multi(Config::DEFAULT);
     let url = "http://192.0.2.1/update";
     multi
         .add(Stack::now(), &mut stack, Get { url, status: 0 })
