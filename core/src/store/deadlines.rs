@@ -74,12 +74,12 @@ impl<'s> Deadlines<'s> {
 
     /// Sets, moves or clears the deadline of a slot. Slots outside the memory are ignored.
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
-        let Some(entry) = self.entries.get(slot as usize) else {
-            return;
-        };
         if SMALL {
             return self.set_in_place(slot, at);
         }
+        let Some(entry) = self.entries.get(slot as usize) else {
+            return;
+        };
         let position = entry.position as usize;
         match (position.checked_sub(1), at) {
             (None, None) => {}
@@ -106,6 +106,7 @@ impl<'s> Deadlines<'s> {
     }
 
     /// Without a heap: each entry is that of its own slot, and `position` says whether it is set.
+    #[cfg_attr(feature = "small", inline(never))]
     fn set_in_place(&mut self, slot: u32, at: Option<Instant>) {
         let Some(entry) = self.entries.get_mut(slot as usize) else {
             return;

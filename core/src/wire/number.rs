@@ -20,7 +20,8 @@ pub fn decimal(digits: &[u8]) -> Option<u64> {
         number = if !SMALL && digits.len() < 20 {
             number * 10 + u64::from(digit)
         } else {
-            number.checked_mul(10)?.checked_add(digit.into())?
+            let tens = (number <= u64::MAX / 10).then(|| number * 10)?;
+            tens.checked_add(digit.into())?
         };
     }
     Some(number)

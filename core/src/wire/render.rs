@@ -53,7 +53,10 @@ impl<'o> Render<'o> {
     #[cfg_attr(not(feature = "small"), inline)]
     pub fn put(&mut self, bytes: &[u8]) {
         if SMALL {
-            return self.put_part(bytes);
+            for byte in bytes {
+                self.put_byte(*byte);
+            }
+            return;
         }
         let room = self.out.get_mut(self.written..).unwrap_or_default();
         // The common case: the text is rendered for the first time, and there is room for it.
@@ -66,6 +69,17 @@ impl<'o> Render<'o> {
         } else {
             self.put_part(bytes);
         }
+    }
+
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        if self.total >= self.skip
+            && let Some(place) = self.out.get_mut(self.written)
+        {
+            *place = byte;
+            self.written += 1;
+        }
+        self.total = self.total.saturating_add(1);
     }
 
     /// Drops what is to be skipped and what does not fit.
@@ -84,12 +98,17 @@ impl<'o> Render<'o> {
 
     /// Appends these bytes with ASCII letters in lower case.
     pub fn put_lower(&mut self, bytes: &[u8]) {
+        if SMALL {
+            for byte in bytes {
+                self.put(&[byte.to_ascii_lowercase()]);
+            }
+            return;
+        }
         let start = self.written;
         self.put(bytes);
-        if SMALL
-            || bytes
-                .iter()
-                .fold(false, |any, byte| any | byte.is_ascii_uppercase())
+        if bytes
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_uppercase())
         {
             let new = self.out.get_mut(start..self.written).unwrap_or_default();
             new.make_ascii_lowercase();

@@ -14,6 +14,7 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// The bytes as text, if they are all ASCII: what names are made of, and far less code than text of
 /// any kind.
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
     AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
 }
