@@ -231,7 +231,9 @@ impl Receiver {
                     });
                 }
                 Stage::Body => self.body(rest, limits, sink)?,
-                Stage::StatusLine | Stage::Fields | Stage::Trailers if self.block.is_none() => {
+                Stage::StatusLine | Stage::Fields | Stage::Trailers
+                    if !SMALL && self.block.is_none() =>
+                {
                     let used = self.whole_lines(rest, lines.block_bytes(), limits, sink)?;
                     consumed += used;
                     if !self.in_lines() {
@@ -245,6 +247,12 @@ impl Receiver {
                     self.cut_line(rest, lines, limits, sink)?
                 }
                 Stage::StatusLine | Stage::Fields | Stage::Trailers => {
+                    let whole = next_line(rest).filter(|_| SMALL && self.block.is_none());
+                    if let Some(line) = whole {
+                        self.lent_line(&line, lines.block_bytes(), limits, sink)?;
+                        consumed += line.length;
+                        continue;
+                    }
                     self.cut_line(rest, lines, limits, sink)?
                 }
             };
@@ -294,10 +302,7 @@ impl Receiver {
         while self.in_lines()
             && let Some(line) = next_line(input.get(used..).unwrap_or(&[]))
         {
-            if line.length > longest {
-                return Err(Limit::Line.into());
-            }
-            self.whole_line(&line, limits, sink)?;
+            self.lent_line(&line, longest, limits, sink)?;
             used += line.length;
             if !SMALL && self.stage == Stage::Fields {
                 used +=
@@ -305,6 +310,21 @@ impl Receiver {
             }
         }
         Ok(used)
+    }
+
+    /// Uses up a line that lies whole in the lent slice; it may be no longer than one that is cut.
+    #[inline]
+    fn lent_line<S: Sink>(
+        &mut self,
+        line: &Line<'_>,
+        longest: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<(), Error> {
+        if line.length > longest {
+            return Err(Limit::Line.into());
+        }
+        self.whole_line(line, limits, sink)
     }
 
     /// Uses up fields and the end of the head, up to a line that is cut or not known to be clean: the
