@@ -82,7 +82,7 @@ pub struct Multi<'s, E> {
 }
 
 /// The lists of transfers that belong to no origin.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queues {
     ready: List<0>,
     done: List<0>,
@@ -91,6 +91,13 @@ struct Queues {
 }
 
 impl Queues {
+    const EMPTY: Self = Self {
+        ready: List::EMPTY,
+        done: List::EMPTY,
+        starved: List::EMPTY,
+        unplaced: List::EMPTY,
+    };
+
     /// The list that a transfer of this origin is in.
     fn list<'a>(
         &'a mut self,
@@ -160,7 +167,7 @@ impl<'s, E: Easy> Multi<'s, E> {
             lines: Lines::new(lines, block),
             scratch,
             config,
-            queues: Queues::default(),
+            queues: Queues::EMPTY,
             idle: List::EMPTY,
             stray: List::EMPTY,
             hungry: List::EMPTY,
