@@ -95,11 +95,11 @@ impl<'a> Outgoing<'a> {
         self.render_range(render);
         self.render_framing(render);
         if UPLOADS && self.expect && self.body() != Body::None {
-            put_field(render, "Expect", b"100-continue");
+            render.put(b"Expect: 100-continue\r\n");
         }
         let close = !REUSE || self.close;
         if close && !own.connection {
-            put_field(render, "Connection", b"close");
+            render.put(b"Connection: close\r\n");
         }
         render.put(b"\r\n");
         close || (own.connection && asks_close(&self.request))
@@ -248,16 +248,18 @@ impl<'a> Outgoing<'a> {
     /// RFC 9112 §6, RFC 9110 §8.6: a method that is about a body says so even if there is none.
     fn render_framing(&self, render: &mut Render<'_>) {
         let length = match self.body() {
-            Body::None if matches!(self.method(), "POST" | "PUT" | "PATCH") => 0,
+            Body::None if matches!(self.method(), "POST" | "PUT" | "PATCH") => {
+                return render.put(b"Content-Length: 0\r\n");
+            }
             Body::None => return,
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::Stream { length: Some(n) } => n,
             Body::Stream { length: None } => {
-                return put_field(render, "Transfer-Encoding", b"chunked");
+                return render.put(b"Transfer-Encoding: chunked\r\n");
             }
         };
         render.put(b"Content-Length: ");
-        render.put_decimal(if UPLOADS { length } else { 0 });
+        render.put_decimal(length);
         render.put(b"\r\n");
     }
 }
