@@ -11,6 +11,7 @@ pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
 use crate::http::Exchange;
+use crate::net::IoError;
 use crate::store::{ConnId, Link, Linked, OriginId};
 use crate::time::Instant;
 
@@ -51,15 +52,17 @@ pub struct Transfer<E> {
     pub(crate) connects: u8,
     pub(crate) retries: u8,
     pub(crate) redirects: u16,
+    /// What sending has failed with, while the response is still being heard out.
+    pub(crate) send_failed: Option<IoError>,
     pub(crate) state: State,
     pub(crate) flags: Flags,
     pub(crate) origin: Option<OriginId>,
     pub(crate) link: Link,
     pub(crate) timers: Timers,
+    pub(crate) meter: Meter,
     pub(crate) started: Instant,
     pub(crate) exchange: Exchange,
     pub(crate) times: Times,
-    pub(crate) meter: Meter,
     pub(crate) easy: E,
 }
 
@@ -85,6 +88,7 @@ impl<E> Transfer<E> {
             retries: 0,
             queue: Queue::Nowhere,
             flags: Flags::NONE,
+            send_failed: None,
         }
     }
 
