@@ -269,9 +269,11 @@ fn the_next_address_is_tried_with_races_and_without() {
 fn without_a_queue_a_transfer_that_finds_no_connection_ends() {
     let mut memory = Memory::new();
     let mut multi = memory.multi(Config::DEFAULT);
-    let mut peer = Peer::default();
-    // The peer answers one request only, so the first connection stays taken.
-    peer.answered = ANSWER.len();
+    // It has given its answer: the first connection stays taken.
+    let mut peer = Peer {
+        answered: ANSWER.len(),
+        ..Peer::default()
+    };
     let first = multi
         .add(Instant::ZERO, &mut peer, Ask::get("http://a.test/"))
         .ok();

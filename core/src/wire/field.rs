@@ -208,7 +208,8 @@ mod tests {
                 assert_eq!(behind, b"\r\n");
                 field.map(|field| field.map(sizes))
             });
-            let expected = (!is_odd(line)).then(|| read(line).map(Some));
+            let is_quick = !SMALL && !is_odd(line);
+            let expected = is_quick.then(|| read(line).map(Some));
             assert_eq!(quick, expected, "{line:?}");
         }
     }

@@ -105,7 +105,8 @@ mod tests {
             let is_plain = |(line, end): (&[u8], usize)| {
                 end == line.len() + 2 && line.iter().all(|byte| *byte >= b' ' && *byte != 0x7f)
             };
-            assert_eq!(is_clean, found.is_some_and(is_plain), "{input:?}");
+            let expected = !SMALL && found.is_some_and(is_plain);
+            assert_eq!(is_clean, expected, "{input:?}");
         }
     }
 
