@@ -22,7 +22,7 @@ pub(crate) const FIELDS: bool = cfg!(feature = "fields");
 pub(crate) const QUEUE: bool = cfg!(feature = "queue");
 /// Several addresses are tried side by side.
 pub(crate) const RACES: bool = cfg!(feature = "races");
-/// Speeds are limited and measured, and progress is told.
+/// Speeds are limited, times are measured, and progress is told.
 pub(crate) const PACE: bool = cfg!(feature = "pace");
 /// Connections are kept for the next request.
 pub(crate) const REUSE: bool = cfg!(feature = "reuse");

@@ -10,6 +10,7 @@ pub(crate) use meter::{Meter, Way};
 pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
+use crate::features::PACE;
 use crate::http::Exchange;
 use crate::net::IoError;
 use crate::store::{ConnId, Link, Linked, OriginId};
@@ -115,9 +116,15 @@ impl<E> Transfer<E> {
         }
     }
 
-    /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes.
-    #[cfg_attr(feature = "small", inline(never))]
+    /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes. Without the
+    /// feature for it nothing is measured, and it is always 0.
+    #[inline]
     pub(crate) fn elapsed(&self, now: Instant) -> u32 {
+        if PACE { self.measure(now) } else { 0 }
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn measure(&self, now: Instant) -> u32 {
         let micros = now.as_micros().saturating_sub(self.started.as_micros());
         u32::try_from(micros).unwrap_or(u32::MAX).max(1)
     }

@@ -47,6 +47,7 @@ impl<'a> Authority<'a> {
     ///
     /// # Errors
     /// [`UrlError::Host`], [`UrlError::TooLong`], [`UrlError::Port`], [`UrlError::UserInfo`].
+    #[cfg_attr(not(feature = "redirects"), inline(always))]
     pub(super) fn parse(text: &'a str, scheme: Scheme) -> Result<Self, UrlError> {
         // Browsers read a backslash as a slash, and then see another host than we do.
         if find(b'\\', text.as_bytes()).is_some() {
