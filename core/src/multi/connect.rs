@@ -38,7 +38,7 @@ impl<E: Easy> Multi<'_, E> {
         if self
             .origins
             .get(id)
-            .is_some_and(|origin| origin.is_known(cx.now))
+            .is_some_and(|origin| origin.is_known(self.now))
         {
             self.begin_race(cx, handle);
             return;
@@ -55,7 +55,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         match cx.platform.resolve(id, host, port) {
             Ok(found) if !found.addresses.is_empty() => {
-                self.learn(cx, id, found);
+                self.learn(id, found);
                 self.begin_race(cx, handle);
             }
             Err(Stall::WouldBlock) => {
@@ -69,11 +69,11 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// One look-up serves all who wait for it.
-    fn learn<P>(&mut self, cx: &Cx<'_, P>, id: OriginId, found: Resolved) {
+    fn learn(&mut self, id: OriginId, found: Resolved) {
         let Some(origin) = self.origins.get_mut(id) else {
             return;
         };
-        origin.learn(found.addresses, cx.now + found.keep);
+        origin.learn(found.addresses, self.now + found.keep);
         while let Some(waiting) = self
             .origins
             .get(id)
@@ -101,7 +101,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        transfer.times.resolved = transfer.elapsed(cx.now);
+        transfer.times.resolved = transfer.elapsed(self.now);
         transfer.flags.set(Flag::NextAddress, false);
         transfer.set_state(State::Connecting(Race {
             attempts: Attempts::EMPTY,
@@ -197,7 +197,7 @@ impl<E: Easy> Multi<'_, E> {
     ) -> Result<ConnId, IoError> {
         let conn = self
             .conns
-            .insert_with((), |()| Conn::opening(handle, id, address.ip(), cx.now))
+            .insert_with((), |()| Conn::opening(handle, id, address.ip(), self.now))
             .map_err(|()| IoError::NoDescriptors)?;
         // The port is that of the address.
         let OriginKey {
@@ -244,7 +244,7 @@ impl<E: Easy> Multi<'_, E> {
             let delay = self.config.eyeballs;
             transfer
                 .timers
-                .set(transfer.started, cx.now, Timer::Eyeballs, delay);
+                .set(transfer.started, self.now, Timer::Eyeballs, delay);
         }
     }
 
@@ -336,11 +336,11 @@ impl<E: Easy> Multi<'_, E> {
             return false;
         }
         let limit = transfer.timers.at(transfer.started, Timer::Connect);
-        let left = limit.map_or(self.config.eyeballs, |at| at.since(cx.now) / 2);
+        let left = limit.map_or(self.config.eyeballs, |at| at.since(self.now) / 2);
         let wait = left.max(self.config.eyeballs);
         transfer
             .timers
-            .set(transfer.started, cx.now, Timer::Eyeballs, wait);
+            .set(transfer.started, self.now, Timer::Eyeballs, wait);
         true
     }
 
@@ -383,7 +383,7 @@ impl<E: Easy> Multi<'_, E> {
         if let Some(transfer) = self.transfers.get_mut(handle) {
             debug_assert_eq!(transfer.state.kind(), StateKind::Connecting);
             transfer.connects = transfer.connects.saturating_add(1);
-            transfer.times.connected = transfer.elapsed(cx.now);
+            transfer.times.connected = transfer.elapsed(self.now);
         }
         self.assign(handle, id, false);
         self.drive(cx, handle, None);

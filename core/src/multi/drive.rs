@@ -94,7 +94,7 @@ impl<E: Easy> Multi<'_, E> {
         let hurry = transfer.flags.take(Flag::Hurry);
         transfer.meter.refill(
             transfer.started,
-            cx.now,
+            self.now,
             options.receive_rate,
             options.send_rate,
         );
@@ -162,7 +162,7 @@ impl<E: Easy> Multi<'_, E> {
         {
             let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
             if PACE && allowed == 0 && !transfer.exchange.in_head() {
-                hold_for_rate(transfer, cx.now, options);
+                hold_for_rate(transfer, self.now, options);
                 break;
             }
             if budget == 0 {
@@ -221,7 +221,7 @@ impl<E: Easy> Multi<'_, E> {
                 let wait = options.expect_wait;
                 transfer
                     .timers
-                    .set(transfer.started, cx.now, Timer::Expect, wait);
+                    .set(transfer.started, self.now, Timer::Expect, wait);
             }
         } else {
             transfer.timers.clear(Timer::Expect);
@@ -230,7 +230,7 @@ impl<E: Easy> Multi<'_, E> {
                     transfer.set_state(State::Sending(id));
                 }
             } else {
-                transfer.times.sent = transfer.elapsed(cx.now);
+                transfer.times.sent = transfer.elapsed(self.now);
                 transfer.set_state(State::Receiving(id));
             }
         }
@@ -254,7 +254,7 @@ impl<E: Easy> Multi<'_, E> {
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
             if PACE && allowed == 0 {
-                hold_for_rate(transfer, cx.now, options);
+                hold_for_rate(transfer, self.now, options);
                 return Step::Held;
             }
             if budget == 0 {
@@ -288,7 +288,7 @@ impl<E: Easy> Multi<'_, E> {
             return Err(ended(transfer));
         }
         if transfer.times.first_byte == 0 {
-            transfer.times.first_byte = transfer.elapsed(cx.now);
+            transfer.times.first_byte = transfer.elapsed(self.now);
         }
         let (length, more) = (lent.bytes.len(), lent.more);
         let (code, body) = (transfer.exchange.code(), transfer.exchange.body_received());

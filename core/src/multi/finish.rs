@@ -139,7 +139,7 @@ impl<E: Easy> Multi<'_, E> {
         result: Result<(), Error>,
     ) {
         self.detach(cx, handle);
-        let now = cx.now;
+        let now = self.now;
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };

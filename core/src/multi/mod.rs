@@ -119,9 +119,8 @@ impl Queues {
     }
 }
 
-/// What a step may touch besides the tables.
+/// What a step may touch besides the engine, whose `now` is the time of the call.
 struct Cx<'p, P> {
-    now: Instant,
     platform: &'p mut P,
 }
 

@@ -16,7 +16,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        conn.set_state(ConnState::Idle(cx.now.into()));
+        conn.set_state(ConnState::Idle(self.now.into()));
         conn.ready = Ready::NONE;
         conn.streak = 0;
         let origin = conn.origin;
@@ -49,8 +49,8 @@ impl<E: Easy> Multi<'_, E> {
                 ConnState::Opening(_) | ConnState::Busy(_) => return None,
             };
             // CONTRACT R87: not too long idle, not too old, and nothing heard of it that means its end.
-            let young = cx.now.since(since.into()) <= self.config.idle
-                && cx.now.since(opened.into()) <= self.config.lifetime;
+            let young = self.now.since(since.into()) <= self.config.idle
+                && self.now.since(opened.into()) <= self.config.lifetime;
             if young && (ready.is_none() || is_quiet(cx.platform, id)) {
                 self.unpool(id);
                 return Some(id);

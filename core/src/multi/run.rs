@@ -69,10 +69,7 @@ impl<E: Easy> Multi<'_, E> {
     /// it, see [`Multi`].
     pub fn run<P: Platform>(&mut self, now: Instant, platform: &mut P) -> Running {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.expire(&mut cx);
         self.probe_strays(&mut cx);
         // CONTRACT R51: once, and once more for what became ready meanwhile.

@@ -47,7 +47,7 @@ impl<E: Easy> Multi<'_, E> {
     ) -> Option<Parts> {
         let transfer = self.transfers.get_mut(handle)?;
         let options = transfer.easy.options();
-        begin(transfer, &options, cx.now);
+        begin(transfer, &options, self.now);
         if let Some(what) = left_out(&options) {
             self.complete(cx, handle, Err(Error::LeftOut(what)));
             return None;
