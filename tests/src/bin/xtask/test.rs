@@ -56,7 +56,8 @@ fn format() -> Result<(), Fault> {
         "--manifest-path",
         bench::MANIFEST,
     ]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
+    shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))?;
+    shell::run(cargo(["fmt", "--check", "--manifest-path", FLASH]))
 }
 
 fn clippy() -> Result<(), Fault> {
@@ -100,6 +101,9 @@ fn over_epoll() -> Result<(), Fault> {
 
 /// The fuzz targets, which are built with nightly Rust only.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
+/// The programs whose flash is measured.
+const FLASH: &str = "platform-embedded/proof/size/Cargo.toml";
 
 /// The package that proves by linking that the engine needs no allocator.
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";
