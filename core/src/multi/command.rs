@@ -138,10 +138,7 @@ impl<E: Easy> Multi<'_, E> {
         self.running += 1;
         self.ever += 1;
         self.enqueue(handle, Queue::Ready);
-        self.settle_timer(&mut Cx {
-            now: self.now,
-            platform: watch,
-        });
+        self.settle_timer(&mut Cx { platform: watch });
         Ok(handle)
     }
 
@@ -156,10 +153,7 @@ impl<E: Easy> Multi<'_, E> {
     ) -> Option<E> {
         say_trace!("remove {}", handle);
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         if self.transfers.get(handle)?.state.is_over() {
             self.dequeue(handle);
         } else {
@@ -213,10 +207,7 @@ impl<E: Easy> Multi<'_, E> {
         change: impl FnOnce(Pause) -> Pause,
     ) -> Result<(), PauseError> {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         let transfer = self.transfers.get_mut(handle).ok_or(PauseError::Gone)?;
         if transfer.state.is_over() {
             return Err(PauseError::Gone);
@@ -253,10 +244,7 @@ impl<E: Easy> Multi<'_, E> {
     pub fn network_changed<P: Platform>(&mut self, now: Instant, platform: &mut P) {
         say_trace!("network_changed");
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.close_all_idle(&mut cx, None);
         for index in 0..self.conns.used() {
             let id = self.conns.id_at(index);
@@ -286,10 +274,7 @@ impl<E: Easy> Multi<'_, E> {
     pub fn close_all<P: Platform>(&mut self, now: Instant, platform: &mut P) {
         say_trace!("close_all");
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         for index in 0..self.transfers.used() {
             let Some(handle) = self.transfers.id_at(index) else {
                 continue;
