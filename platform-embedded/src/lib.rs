@@ -18,4 +18,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod either;
+mod redirect;
+pub mod retry;
+mod step;
+pub mod telemetry;
+pub mod update;
+
+pub use either::Either;
 pub use muxfer_core;
+pub use step::Step;
