@@ -59,8 +59,8 @@ impl Collector {
     }
 
     fn send<S: Source>(&mut self, report: Report<'_>, source: S) -> Ran<Delivered, Fault> {
-        let upload: Upload<'_, S> = Upload::new(report, source, self.options);
-        run(&mut self.sim, upload).0
+        let mut upload: Upload<'_, S> = Upload::new(report, source, self.options);
+        run(&mut self.sim, &mut upload)
     }
 
     /// Method, host and body of each request.
@@ -257,8 +257,8 @@ fn the_front_of_the_answer_is_kept() {
         (1, vec!["503 X\r\nContent-Length: 1\r\n\r\n?", answer]),
     ] {
         let mut collector = Collector::new(&answers);
-        let upload: Upload<'_, _, 4> = Upload::new(put(), BODY, collector.options);
-        let (ran, upload) = run(&mut collector.sim, upload);
+        let mut upload: Upload<'_, _, 4> = Upload::new(put(), BODY, collector.options);
+        let ran = run(&mut collector.sim, &mut upload);
         let cut = Delivered {
             status: 200,
             is_cut: true,
@@ -266,8 +266,8 @@ fn the_front_of_the_answer_is_kept() {
         assert_eq!((ran.end, ran.pauses.len()), (Ok(cut), first));
         assert_eq!(upload.answer(), b"0123");
         let mut collector = Collector::new(&answers);
-        let upload: Upload<'_, _, 10> = Upload::new(put(), BODY, collector.options);
-        let (ran, upload) = run(&mut collector.sim, upload);
+        let mut upload: Upload<'_, _, 10> = Upload::new(put(), BODY, collector.options);
+        let ran = run(&mut collector.sim, &mut upload);
         assert_eq!(ran.end, delivered(200));
         assert_eq!(upload.answer(), b"0123456789");
     }

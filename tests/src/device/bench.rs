@@ -160,9 +160,9 @@ impl<const WRITE: usize, const ERASE: usize, const BUFFER: usize> Bench<WRITE, E
             seed: self.seed,
             ..self.options
         };
-        let update: Update<'_, _, BUFFER, 64> =
+        let mut update: Update<'_, _, BUFFER, 64> =
             Update::new(&mut self.flash, self.layout, job, options);
-        let (ran, update) = run(&mut sim, update);
+        let ran = run(&mut sim, &mut update);
         let position = update.position() as usize;
         self.now = sim.now + Duration::from_secs(1);
         (ran, position)

@@ -76,7 +76,7 @@ pub struct Ran<D, F> {
 }
 
 /// Runs a task to its end in an engine of its own. Time goes on in the network.
-pub fn run<T: Task>(sim: &mut Sim, mut task: T) -> (Ran<T::Done, T::Fault>, T) {
+pub fn run<T: Task>(sim: &mut Sim, mut task: &mut T) -> Ran<T::Done, T::Fault> {
     let mut memory = Memory::new(Capacity {
         conns: 4,
         line_bytes: 512,
@@ -109,12 +109,11 @@ pub fn run<T: Task>(sim: &mut Sim, mut task: T) -> (Ran<T::Done, T::Fault>, T) {
             Step::Failed(why) => Err(why),
         };
         multi.close_all(sim.now, sim);
-        let ran = Ran {
+        return Ran {
             end,
             attempts,
             pauses,
         };
-        return (ran, task);
     }
     panic!("no end after {MOST_STEPS} steps");
 }

@@ -212,7 +212,18 @@ impl Site {
                 Reply::new(302, b"").with("Location", url)
             }
             Trouble::Gzip => reply.with("Content-Encoding", "gzip"),
-            _ => reply,
+            Trouble::None
+            | Trouble::Cut(_)
+            | Trouble::Reset(_)
+            | Trouble::Stall(_)
+            | Trouble::OtherStart(_)
+            | Trouble::OtherTotal(_)
+            | Trouble::OtherTag
+            | Trouble::Less(_)
+            | Trouble::More(_)
+            | Trouble::Flip(_)
+            | Trouble::Unsatisfied(_)
+            | Trouble::Endless(_) => reply,
         };
         self.acts(&reply, trouble)
     }
@@ -246,7 +257,21 @@ impl Site {
                 let body = &reply.body[..body.min(reply.body.len())];
                 vec![Act::Send([head.as_bytes(), body].concat()), Act::Close]
             }
-            _ => vec![Act::Send(bytes)],
+            Trouble::None
+            | Trouble::Silence
+            | Trouble::Busy(_)
+            | Trouble::NotFound
+            | Trouble::Whole
+            | Trouble::OtherStart(_)
+            | Trouble::OtherTotal(_)
+            | Trouble::OtherTag
+            | Trouble::NoTag
+            | Trouble::Less(_)
+            | Trouble::Flip(_)
+            | Trouble::Unsatisfied(_)
+            | Trouble::Redirect
+            | Trouble::LongRedirect
+            | Trouble::Gzip => vec![Act::Send(bytes)],
         }
     }
 
