@@ -114,7 +114,8 @@ impl Attempts {
     }
 }
 
-/// Whole microseconds: arithmetic of durations takes more room.
+/// Whole microseconds: arithmetic of durations takes more room, and so does this at each place.
+#[inline(never)]
 fn micros(time: Duration) -> u64 {
     let micros = time.as_secs().saturating_mul(1_000_000);
     micros.saturating_add(time.subsec_micros().into())

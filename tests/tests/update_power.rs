@@ -77,26 +77,45 @@ fn a_cut_in_any_operation_is_resumed_with_units_as_small_as_a_record() {
     cut_everywhere::<4, 128, 128>(1);
 }
 
-#[test]
-fn power_that_fails_again_and_again_is_resumed_again_and_again() {
+/// Cuts the power in each boot after some operations, until one gets through. Answers where the
+/// first request of each boot began.
+fn cut_each_boot(seed: u64, checks: bool) -> Vec<usize> {
+    let mut random = Prng::new(seed);
     let image = image(LENGTH, 1);
-    let mut bench = Bench::<4, 1024, 256>::new(Site::new(&image, "\"v1\""), 5);
-    bench.flash.checks = true;
+    let mut bench = Bench::<4, 1024, 256>::new(Site::new(&image, "\"v1\""), seed);
+    bench.flash.checks = checks;
     bench.options.record_every = 1;
-    let mut boots = 0;
+    let mut starts = Vec::new();
     loop {
-        boots += 1;
-        assert!(boots < 1000, "no end");
-        // Each run gets a unit or two further than the last.
+        assert!(starts.len() < 1000, "no end");
         bench.flash.reboot();
-        bench.flash.cut_at = Some(bench.flash.operations + 13);
+        // From none to enough for two units and their records.
+        let after = usize::try_from(random.below(18)).expect("small");
+        bench.flash.cut_at = Some(bench.flash.operations + after);
+        bench.requests().clear();
         let (end, _) = bench.boot();
+        starts.extend(bench.requests().first().map(|asked| asked.from));
         if end.is_ok() {
-            break;
+            bench.assert_image();
+            return starts;
         }
     }
-    bench.assert_image();
-    assert!(boots > 10, "{boots} boots");
+}
+
+#[test]
+fn power_that_fails_in_each_boot_never_sets_it_back() {
+    for seed in 0..10 {
+        let starts = cut_each_boot(seed, false);
+        assert!(starts.is_sorted(), "seed {seed}: {starts:?}");
+        assert!(starts.len() > 10, "{starts:?}");
+    }
+}
+
+#[test]
+fn power_that_fails_in_each_boot_of_a_flash_that_checks_comes_to_an_end() {
+    for seed in 0..10 {
+        cut_each_boot(seed, true);
+    }
 }
 
 /// Cuts, trouble and changed images, all at once.
