@@ -23,6 +23,8 @@
 #![forbid(unsafe_code)]
 
 mod either;
+#[cfg(feature = "nal")]
+pub mod nal;
 mod redirect;
 pub mod retry;
 mod step;
