@@ -300,7 +300,6 @@ fn one_engine_holds_an_upload_and_another_kind_of_transfer() {
         Some(Either::Right(_)) | None => panic!("not the upload"),
     }
     multi.close_all(sim.now, sim);
-    drop(multi);
     let whole = Delivered {
         status: 200,
         is_cut: false,
