@@ -12,13 +12,25 @@
 //! `proof`, which links the engine into a static library without std and without an allocator. It is
 //! built by `cargo xtask test`.
 //!
+//! Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
+//! bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They are
+//! easy handles, and the application drives them step by step ([`Step`]).
+//!
 //! # What is not here yet
 //! A transport, a resolver, TLS and examples of firmware. Until then a program for a device writes
 //! the three traits itself; `proof/src/nothing.rs` shows which methods there are.
 #![no_std]
 #![forbid(unsafe_code)]
 
-pub use muxfer_core;
-
+mod either;
 #[cfg(feature = "nal")]
 pub mod nal;
+mod redirect;
+pub mod retry;
+mod step;
+pub mod telemetry;
+pub mod update;
+
+pub use either::Either;
+pub use muxfer_core;
+pub use step::Step;
