@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
 fn build(features: &str) -> Result<(), Fault> {
     let mut cargo = Command::new("/usr/bin/cargo");
     let of_core = |name: &str| match name {
-        "all" => "muxfer-core/default".to_owned(),
+        "all" | "small" => name.to_owned(),
         name => format!("muxfer-core/{name}"),
     };
     let features: Vec<_> = features.split(',').map(of_core).collect();
