@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
 fn build(features: &str) -> Result<(), Fault> {
     let mut cargo = Command::new("/usr/bin/cargo");
     let of_core = |name: &str| match name {
-        "all" => "muxfer-core/default".to_owned(),
+        "all" | "small" => name.to_owned(),
         name => format!("muxfer-core/{name}"),
     };
     let features: Vec<_> = features.split(',').map(of_core).collect();
@@ -106,7 +106,7 @@ fn symbols(program: &str) -> Result<Vec<(u64, String)>, Fault> {
     let symbol = |line: &str| {
         let mut words = line.splitn(4, ' ');
         let size = words.nth(1)?.parse().ok()?;
-        let is_in_flash = words.next()?.to_ascii_lowercase() != "b";
+        let is_in_flash = !words.next()?.eq_ignore_ascii_case("b");
         is_in_flash.then_some((size, words.next()?.to_owned()))
     };
     Ok(list.lines().filter_map(symbol).collect())
