@@ -47,6 +47,20 @@ impl<'n, 's, R> Net<'n, 's, R> {
         self.now = now;
     }
 
+    /// How many sockets carry a connection of the engine.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let carries = |place: &&Place| place.conn().is_some();
+        self.places.iter().filter(carries).count()
+    }
+
+    /// How many sockets still say goodbye, though the engine has closed their connections.
+    #[must_use]
+    pub fn lingering(&self) -> usize {
+        let lingers = |place: &&Place| place.is_lingering();
+        self.places.iter().filter(lingers).count()
+    }
+
     /// The network, for what else the application does with it.
     pub const fn stack(&mut self) -> &mut Stack<'n, 's> {
         &mut self.stack

@@ -79,6 +79,11 @@ impl Place {
         }
     }
 
+    /// Is its connection closed, but not at its end?
+    pub(super) const fn is_lingering(&self) -> bool {
+        matches!(self.life, Life::Lingering(_) | Life::Aborted(_))
+    }
+
     /// How willingly it is given to the next connection; `None` if it is in use. Of those that say
     /// goodbye, the oldest is the first.
     pub(super) fn vacancy(&self, socket: &Socket<'_>, now: Tick) -> Option<u32> {

@@ -6,7 +6,7 @@ use ::smoltcp::socket::tcp::Socket;
 use muxfer_core::time::Instant;
 
 use super::net::{Net, Stack};
-use super::place::{Life, Place};
+use super::place::Place;
 
 /// Ephemeral ports are 49152 to 65535 (RFC 6335 §6).
 const FIRST_PORT: u16 = 0xc000;
@@ -64,21 +64,6 @@ impl<const N: usize> Sockets<N> {
             }
             None => Err(handle),
         }
-    }
-
-    /// How many connections the engine has.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        let has = |place: &&Place| place.conn().is_some();
-        self.places.iter().filter(has).count()
-    }
-
-    /// How many connections are closed, but still say goodbye.
-    #[must_use]
-    pub fn lingering(&self) -> usize {
-        let free = |place: &&Place| place.handle.is_some() && place.life == Life::Free;
-        let sockets = self.places.iter().filter(|place| place.handle.is_some());
-        sockets.count() - self.open() - self.places.iter().filter(free).count()
     }
 
     /// The platform, for the work of one turn of the loop: after `Interface::poll` at this time.
