@@ -12,6 +12,7 @@ use super::names::Names;
 use super::place::{Place, Tick};
 use super::sockets::Shared;
 use super::to_smoltcp;
+use super::transport::connect;
 use super::watch::readiness;
 
 /// The application's network: its interface, and the set that holds its sockets.
@@ -105,12 +106,12 @@ impl<R: Names> Net<'_, '_, R> {
 impl<'s, R> Net<'_, 's, R> {
     /// Moves one socket on. What is ready of it, and watched.
     fn look(&mut self, index: usize) -> Option<(ConnId, Ready)> {
+        let now = Tick::at(self.now);
         let place = self.places.get_mut(index)?;
+        connect(place, self.shared, &mut self.stack, now);
         let socket = self.stack.set.get_mut::<Socket<'_>>(place.handle?);
-        let Some(conn) = place.conn() else {
-            place.tend(socket, Tick::at(self.now));
-            return None;
-        };
+        place.tend(socket, now);
+        let conn = place.conn()?;
         let ready = readiness(socket, place.want);
         (!ready.is_none()).then_some((conn, ready))
     }

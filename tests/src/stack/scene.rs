@@ -72,6 +72,8 @@ pub struct Scene<R: 'static> {
     pub wire: Wire,
     /// How late it is.
     pub now: Instant,
+    /// When the last transfer ended.
+    pub ended: Instant,
     /// How many turns the engine's loop has made.
     pub turns: usize,
     device: End,
@@ -112,6 +114,7 @@ impl<R: Names> Scene<R> {
             server: Server::new(far, setting.listeners, 2048),
             wire,
             now: Instant::ZERO,
+            ended: Instant::ZERO,
             turns: 0,
             device: near,
             results: BTreeMap::new(),
@@ -143,6 +146,7 @@ impl<R: Names> Scene<R> {
         self.multi.run(self.now, &mut self.net);
         while let Some(message) = self.multi.info_read() {
             self.results.insert(message.handle, message.result);
+            self.ended = self.now;
             busy = true;
         }
         self.server.turn(self.now);
@@ -172,16 +176,21 @@ impl<R: Names> Scene<R> {
     /// Runs until no transfer is running.
     pub fn run(&mut self) {
         for _ in 0..MOST_TURNS {
-            let counts = self.multi.counts();
-            if counts.running + counts.pending == 0 {
+            if !self.is_running() {
                 return;
             }
+            let more = self.step(None);
             assert!(
-                self.step(None),
+                more || !self.is_running(),
                 "transfers wait for something that never comes"
             );
         }
         panic!("no end after {MOST_TURNS} turns");
+    }
+
+    fn is_running(&self) -> bool {
+        let counts = self.multi.counts();
+        counts.running + counts.pending > 0
     }
 
     /// Runs until this time has passed, whatever happens.

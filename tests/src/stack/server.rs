@@ -54,7 +54,11 @@ pub struct Server {
     iface: Interface,
     device: End,
     set: SocketSet<'static>,
+    /// In the order of the set. Those that listen are last: smoltcp gives a frame to the first socket
+    /// that takes it, and a SYN that comes twice must not go to a second one.
     conns: Vec<Conn>,
+    listeners: usize,
+    ring: usize,
     dns: SocketHandle,
     /// It keeps its side of a connection open, whatever the peer does.
     pub never_closes: bool,
@@ -83,24 +87,11 @@ enum Then {
 }
 
 impl Server {
-    /// With so many sockets that listen, and rings of so many bytes.
+    /// With so many sockets that listen at any time, and rings of so many bytes.
     #[must_use]
     pub fn new(mut device: End, sockets: usize, ring: usize) -> Self {
         let iface = interface(&mut device, ADDRESS, 7);
         let mut set = SocketSet::new(Vec::new());
-        let conns = (0..sockets).map(|_| {
-            let mut socket = host::socket(ring);
-            socket.set_nagle_enabled(false);
-            Conn {
-                handle: set.add(socket),
-                inbox: Vec::new(),
-                outbox: Vec::new(),
-                then: Then::Next,
-                rests_until: Instant::ZERO,
-                before: State::Closed,
-            }
-        });
-        let conns = conns.collect();
         let packets = || {
             let metadata = vec![udp::PacketMetadata::EMPTY; 4];
             udp::PacketBuffer::new(metadata, vec![0; 1024])
@@ -112,7 +103,9 @@ impl Server {
             iface,
             device,
             set,
-            conns,
+            conns: Vec::new(),
+            listeners: sockets,
+            ring,
             never_closes: false,
             resets: 0,
             names: 0,
@@ -122,6 +115,7 @@ impl Server {
     /// One turn.
     pub fn turn(&mut self, now: Instant) {
         let time = to_smoltcp(now);
+        self.listen();
         self.iface.poll(time, &mut self.device, &mut self.set);
         for index in 0..self.conns.len() {
             self.serve(index, now);
@@ -176,19 +170,34 @@ impl Server {
         resting.filter(|at| *at > now).chain(polled).min()
     }
 
+    /// Adds sockets until enough listen.
+    fn listen(&mut self) {
+        let sockets = self.conns.iter().map(|conn| self.set.get(conn.handle));
+        let listening = sockets.filter(|socket: &&Socket<'_>| socket.is_listening());
+        for _ in listening.count()..self.listeners {
+            let mut socket = host::socket(self.ring);
+            socket.set_nagle_enabled(false);
+            // As `PROBE` of the platform.
+            socket.set_keep_alive(Some(smoltcp::time::Duration::from_secs(5)));
+            socket.listen(PORT).expect("a port");
+            self.conns.push(Conn {
+                handle: self.set.add(socket),
+                inbox: Vec::new(),
+                outbox: Vec::new(),
+                then: Then::Next,
+                rests_until: Instant::ZERO,
+                before: State::Closed,
+            });
+        }
+    }
+
     fn serve(&mut self, index: usize, now: Instant) {
         let conn = &mut self.conns[index];
         let socket = self.set.get_mut::<Socket<'_>>(conn.handle);
-        let state = socket.state();
-        if matches!(state, State::Closed | State::TimeWait) {
-            // It ends otherwise if the server has closed it, too.
-            let open = matches!(conn.before, State::Established | State::CloseWait);
-            self.resets += usize::from(open && state == State::Closed && conn.then != Then::Reset);
-            conn.inbox.clear();
-            conn.outbox.clear();
-            conn.then = Then::Next;
-            socket.listen(PORT).expect("a port");
-        }
+        // It ends otherwise if the server has closed it, too.
+        let open = matches!(conn.before, State::Established | State::CloseWait);
+        let closed = socket.state() == State::Closed;
+        self.resets += usize::from(open && closed && conn.then != Then::Reset);
         conn.read(socket, now);
         conn.write(socket);
         let peer_ended = socket.state() == State::CloseWait;
