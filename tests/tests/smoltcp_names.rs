@@ -41,7 +41,7 @@ fn assert_body<R: Names>(scene: &mut Scene<R>, handle: Handle) {
 fn more_names_than_the_socket_has_places_are_all_found() {
     for (seed, places) in (1..=20).flat_map(|seed| [(seed, 1), (seed, 2), (seed, 4)]) {
         let faults = Faults {
-            lose: 10,
+            lose: 4,
             double: 5,
             ..Faults::default()
         };

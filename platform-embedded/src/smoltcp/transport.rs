@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use ::smoltcp::iface::SocketSet;
 use ::smoltcp::socket::tcp::{RecvError, Socket, State};
+use ::smoltcp::time::Duration;
 use ::smoltcp::wire::IpEndpoint;
 use muxfer_core::ConnId;
 use muxfer_core::net::{IoError, Nb, Stall};
@@ -12,6 +13,9 @@ use muxfer_core::platform::{Lent, Target, Transport};
 use super::net::{Net, Stack};
 use super::place::{Life, Place, Tick, can_connect, forget};
 use super::sockets::Shared;
+
+/// How often a silent peer is asked whether it still is there, while it has not answered a request.
+const PROBE: Duration = Duration::from_micros(10_000_001);
 
 impl<R> Transport for Net<'_, '_, R> {
     fn open(&mut self, conn: ConnId, target: &Target<'_>) -> Result<(), IoError> {
@@ -86,6 +90,9 @@ impl<R> Transport for Net<'_, '_, R> {
 
     fn consume(&mut self, conn: ConnId, n: usize) {
         if let Ok((_, socket)) = self.find(conn) {
+            if n > 0 {
+                probe(socket, false);
+            }
             let taken = socket.recv(|bytes| (n.min(bytes.len()), n <= bytes.len()));
             debug_assert!(n == 0 || taken == Ok(true), "more than was lent");
         }
@@ -106,6 +113,7 @@ impl<R> Transport for Net<'_, '_, R> {
         match socket.send(|room| (n.min(room.len()), n <= room.len())) {
             Ok(whole) => {
                 debug_assert!(whole, "more than was lent");
+                probe(socket, true);
                 Ok(())
             }
             Err(_) => Err(IoError::Reset),
@@ -143,6 +151,7 @@ pub(super) fn connect(
     let socket = stack.set.get_mut::<Socket<'_>>(handle);
     // Rooms are sent whole, so waiting for more would only cost time.
     socket.set_nagle_enabled(false);
+    probe(socket, false);
     if socket.connect(stack.iface.context(), remote, port).is_err() {
         // The interface has lost its address. `opened` will find a socket that was never connected.
         forget(socket);
@@ -172,6 +181,19 @@ fn endpoint(address: SocketAddr) -> Result<IpEndpoint, IoError> {
         SocketAddr::V6(v6) => Ok(v6.into()),
         #[cfg(not(feature = "ipv6"))]
         SocketAddr::V6(_) => Err(IoError::AddressUnusable),
+    }
+}
+
+/// Keeps a connection alive from the first byte of a request to the first of its answer, if the
+/// application does not. For want of another remedy: smoltcp 0.14 forgets that it has bytes to send when
+/// it has sent them in vain and an old acknowledgement says that there is no room. The answer to a probe
+/// brings the true window.
+fn probe(socket: &mut Socket<'_>, on: bool) {
+    let ours = Some(PROBE);
+    match (socket.keep_alive(), on) {
+        (None, true) => socket.set_keep_alive(ours),
+        (set, false) if set == ours => socket.set_keep_alive(None),
+        (Some(_), true) | (_, false) => {}
     }
 }
 
