@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use muxfer_core::net::{Nb, Stall};
+use muxfer_core::platform::{ResolveError, Resolved, Resolver};
 use muxfer_core::time::Instant;
-use muxfer_core::{Error, Handle};
-use muxfer_embedded::smoltcp::{Dns, Fixed, Names};
+use muxfer_core::{Error, Event, Handle, OriginId};
+use muxfer_embedded::smoltcp::{Custom, Dns, Fixed, Names};
 use muxfer_tests::recorder::Recorder;
 use muxfer_tests::stack::{ADDRESS, Faults, NOWHERE, Scene, Setting, body};
 use smoltcp::iface::SocketSet;
@@ -149,5 +151,41 @@ fn literal_addresses_and_fixed_names_need_no_query() {
     }
     let handle = named(&mut scene, "unknown.example");
     assert_eq!(scene.finish(handle).0, Err(Error::Resolve));
+    scene.assert_clean();
+}
+
+/// A resolver of the application: it knows one name, and takes two turns to say so.
+#[derive(Default)]
+struct Own {
+    asked: Option<OriginId>,
+    cancelled: usize,
+}
+
+impl Resolver for Own {
+    fn resolve(&mut self, query: OriginId, host: &str, _port: u16) -> Nb<Resolved, ResolveError> {
+        if self.asked.replace(query) == Some(query) && host == "known.example" {
+            return Fixed(TABLE).find(host).ok_or(ResolveError::Failed.into());
+        }
+        Err(Stall::WouldBlock)
+    }
+
+    fn cancel(&mut self, _query: OriginId) {
+        self.cancelled += 1;
+    }
+}
+
+#[test]
+fn the_application_may_bring_its_own_resolver() {
+    let mut scene = Scene::new(&Setting::PLAIN, |_| Custom(Own::default()));
+    let handle = named(&mut scene, "known.example");
+    scene.run_for(Duration::from_millis(10));
+    let asked = scene.net.names().0.asked.expect("a query");
+    scene.multi.mark(Event::Resolved(asked));
+    assert_body(&mut scene, handle);
+
+    let given_up = named(&mut scene, "other.example");
+    scene.run_for(Duration::from_millis(10));
+    scene.multi.remove(scene.now, &mut scene.net, given_up);
+    assert_eq!(scene.net.names().0.cancelled, 1);
     scene.assert_clean();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muxfer_core::Handle;
 use muxfer_core::time::Instant;
-use muxfer_embedded::smoltcp::{Fixed, LINGER};
+use muxfer_embedded::smoltcp::{Fixed, LAST_WORD, LINGER};
 use muxfer_tests::recorder::Recorder;
 use muxfer_tests::stack::{Scene, Setting, body};
 
@@ -145,7 +145,7 @@ fn a_connect_that_is_given_up_costs_nothing() {
 }
 
 #[test]
-fn no_port_is_used_twice_soon_nor_beside_the_applications_own() {
+fn no_port_is_used_twice_soon() {
     let mut scene = scene(&Setting::PLAIN);
     let mut seen = HashSet::new();
     for _ in 0..200 {
@@ -161,17 +161,51 @@ fn no_port_is_used_twice_soon_nor_beside_the_applications_own() {
         "{} ports for 200 connections",
         seen.len()
     );
+    scene.assert_clean();
+}
 
-    // Nearly all ports are the application's.
-    let kept: HashSet<u16> = (49152..=65535).step_by(100).collect();
-    scene.listen_on_all_but(&kept);
+#[test]
+fn a_reset_that_cannot_be_sent_holds_up_the_next_for_a_moment_only() {
+    let mut scene = scene(&Setting {
+        sockets: 1,
+        ..Setting::PLAIN
+    });
+    scene.server.never_closes = true;
     let handle = once(&mut scene);
     assert_done(&mut scene, handle);
-    let newest = scene
-        .local_ports()
-        .into_iter()
-        .filter(|port| kept.contains(port));
-    assert_eq!(newest.count(), 1);
+    // The neighbour is forgotten, and can't be asked for.
+    scene.wire.cut(true);
+    scene.net.stack().iface.update_ip_addrs(|_| {});
+    let turns = scene.turns;
+    let handle = once(&mut scene);
+    scene.run_for(LAST_WORD * 2);
+    assert!(scene.turns - turns < 12, "{} turns", scene.turns - turns);
+    assert_eq!((scene.net.open(), scene.net.lingering()), (1, 0));
+    scene.wire.cut(false);
+    assert_done(&mut scene, handle);
+    scene.assert_clean();
+}
+
+#[test]
+fn a_connection_that_waits_for_its_socket_can_be_given_up() {
+    let mut scene = scene(&Setting {
+        sockets: 1,
+        ..Setting::PLAIN
+    });
+    scene.server.never_closes = true;
+    let handle = once(&mut scene);
+    assert_done(&mut scene, handle);
+    let waits = once(&mut scene);
+    let now = scene.now;
+    scene.multi.run(now, &mut scene.net);
+    assert_eq!((scene.net.open(), scene.net.lingering()), (1, 0));
+    scene.multi.remove(now, &mut scene.net, waits);
+    assert_eq!((scene.net.open(), scene.net.lingering()), (0, 1));
+    scene.run_for(Duration::from_secs(1));
+    assert_eq!(scene.net.lingering(), 0);
+    assert_eq!((scene.server.connections(), scene.server.resets()), (0, 1));
+    let handle = once(&mut scene);
+    assert_done(&mut scene, handle);
 }
 
 #[test]

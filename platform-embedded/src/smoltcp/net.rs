@@ -48,6 +48,11 @@ impl<'n, 's, R> Net<'n, 's, R> {
         self.now = now;
     }
 
+    /// What looks names up.
+    pub const fn names(&mut self) -> &mut R {
+        self.names
+    }
+
     /// How many sockets carry a connection of the engine.
     #[must_use]
     pub fn open(&self) -> usize {
@@ -112,6 +117,9 @@ impl<'s, R> Net<'_, 's, R> {
         let socket = self.stack.set.get_mut::<Socket<'_>>(place.handle?);
         place.tend(socket, now);
         let conn = place.conn()?;
+        if place.is_waiting() {
+            return None;
+        }
         let ready = readiness(socket, place.want);
         (!ready.is_none()).then_some((conn, ready))
     }

@@ -85,6 +85,11 @@ impl Place {
         }
     }
 
+    /// Does its connection wait for a reset to be sent?
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.life, Life::Waiting(..))
+    }
+
     /// Is its connection closed, but not at its end?
     pub(super) const fn is_lingering(&self) -> bool {
         matches!(self.life, Life::Lingering(_) | Life::Aborted(_))

@@ -1,6 +1,6 @@
 //! An engine over smoltcp, a server, and the cable between them, in virtual time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -236,15 +236,6 @@ impl<R: Names> Scene<R> {
         let sockets = sockets.filter_map(|(_, socket)| Socket::downcast(socket));
         let port = |socket: &Socket<'_>| socket.local_endpoint().map_or(0, |local| local.port);
         sockets.map(port).collect()
-    }
-
-    /// The application listens on all ephemeral ports but these.
-    pub fn listen_on_all_but(&mut self, kept: &HashSet<u16>) {
-        for port in (49152..=65535).filter(|port| !kept.contains(port)) {
-            let mut listener = socket(1);
-            listener.listen(port).expect("a port");
-            self.net.stack().set.add(listener);
-        }
     }
 
     /// Closes all connections and lets them say goodbye: then every socket is free and nothing is
