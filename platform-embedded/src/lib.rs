@@ -4,6 +4,7 @@
 //! # What is here
 //! * The engine, exported again, so that firmware names one crate.
 //! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
+//! * `nal` (feature `nal`): the platform over any stack that implements the traits of embedded-nal.
 //!
 //! Beside this crate the package `proof` links the engine into a static library without std and without
 //! an allocator. It is built by `cargo xtask test`.
@@ -15,5 +16,7 @@ extern crate std;
 
 pub use muxfer_core;
 
+#[cfg(feature = "nal")]
+pub mod nal;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;

@@ -11,7 +11,8 @@ pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
 use crate::http::Exchange;
-use crate::store::{ConnId, Link, Linked, OriginId};
+use crate::net::IoError;
+use crate::store::{ConnId, Handle, Link, Linked, OriginId};
 use crate::time::Instant;
 
 /// In which list a transfer is.
@@ -59,6 +60,8 @@ pub struct Transfer<E> {
     pub(crate) retries: u8,
     pub(crate) queue: Queue,
     pub(crate) flags: Flags,
+    /// What sending has failed with, while the response is still being heard out.
+    pub(crate) send_failed: Option<IoError>,
 }
 
 impl<E> Transfer<E> {
@@ -83,15 +86,23 @@ impl<E> Transfer<E> {
             retries: 0,
             queue: Queue::Nowhere,
             flags: Flags::NONE,
+            send_failed: None,
         }
     }
 
     /// Moves to another state, which the table of the machine must allow.
-    pub(crate) fn set_state(&mut self, next: State) {
+    /// Its own id is for the log.
+    pub(crate) fn set_state(&mut self, id: Handle, next: State) {
         debug_assert!(
             self.state.kind().allows(next.kind()),
             "{:?} -> {next:?}",
             self.state
+        );
+        say_debug!(
+            "transfer {}: {:?} -> {:?}",
+            id,
+            self.state.kind(),
+            next.kind()
         );
         self.state = next;
     }
