@@ -6,6 +6,7 @@ mod bench;
 mod contract;
 mod corpus;
 mod differential;
+mod flash;
 mod fuzz;
 mod hostile;
 mod identity;
@@ -42,6 +43,8 @@ enum Task {
     Needs,
     /// Print what the engine's types take, and compare it with what was promised
     Sizes,
+    /// Build a plain GET for a device, and print what it adds to the flash
+    Flash(flash::Options),
     /// Measure muxfer beside other clients, and write docs/performance.md
     #[command(disable_help_flag = true)]
     Bench(bench::Arguments),
@@ -84,6 +87,7 @@ impl Task {
             Self::Test => test::run(),
             Self::Needs => needs::run(),
             Self::Sizes => sizes::run(),
+            Self::Flash(options) => flash::run(&options),
             Self::Bench(arguments) => bench::run(&arguments),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
