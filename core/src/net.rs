@@ -169,6 +169,7 @@ impl fmt::Display for IoError {
 
 /// Why a connection can't be secured, in a word; a platform may know more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate has expired.
