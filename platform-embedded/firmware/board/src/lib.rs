@@ -18,7 +18,8 @@ mod mmio;
 pub mod once;
 mod panic;
 #[cfg(feature = "virt")]
-mod riscv;
+pub mod riscv;
+pub mod settings;
 pub mod stack;
 
 #[cfg(any(feature = "mps2-an386", feature = "lm3s6965evb"))]

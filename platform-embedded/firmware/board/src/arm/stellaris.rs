@@ -108,7 +108,7 @@ impl Mac for Stellaris {
 
     fn link(&mut self) -> bool {
         // The status of the PHY remembers a lost link until it is read once.
-        let mut status = || {
+        let status = || {
             PHY_CONTROL.write(1 << 3 | 1);
             PHY_CONTROL.wait_clear(1, TRIES).then(|| PHY_READ.read())
         };

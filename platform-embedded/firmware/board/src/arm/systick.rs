@@ -13,6 +13,7 @@ const COUNT: Register = unsafe { Register::at(0xE000_E018) };
 pub(super) const LAST: u32 = 0x00FF_FFFF;
 
 const ENABLE: u32 = 1;
+#[cfg(feature = "mps2-an386")]
 const INTERRUPT: u32 = 1 << 1;
 const PROCESSOR_CLOCK: u32 = 1 << 2;
 
@@ -24,6 +25,8 @@ pub(super) mod counter {
 
     /// Lets it count from 0.
     pub(in crate::arm) fn start() {
+        // The clock first: nothing else is sure to tick.
+        CONTROL.write(PROCESSOR_CLOCK);
         RELOAD.write(LAST);
         COUNT.write(0);
         CONTROL.write(ENABLE | PROCESSOR_CLOCK);
@@ -49,12 +52,14 @@ pub(super) mod alarm {
 
     /// Waits for an interrupt, at most so many ticks or one period.
     pub(in crate::arm) fn sleep(ticks: u32) {
+        // The clock first: nothing else is sure to tick.
+        CONTROL.write(PROCESSOR_CLOCK);
         RELOAD.write(ticks.clamp(1, LAST));
         COUNT.write(0);
         CONTROL.write(ENABLE | INTERRUPT | PROCESSOR_CLOCK);
         cortex_m::asm::dsb();
         cortex_m::asm::wfi();
-        CONTROL.write(0);
+        CONTROL.write(PROCESSOR_CLOCK);
         STATE.write(FORGET_TICK);
     }
 }
