@@ -7,11 +7,11 @@
 //! # The loop
 //! ```
 //! # use muxfer_core::{Easy, Multi, time::Instant};
-//! # use muxfer_embedded::smoltcp::{Names, Sockets, to_smoltcp};
-//! # use ::smoltcp::{iface::{Interface, SocketSet}, phy::Device};
+//! # use muxfer_embedded::smoltcp::{Names, Sockets};
+//! # use smoltcp::{iface::{Interface, SocketSet}, phy::Device};
+//! # fn now() -> Instant { Instant::ZERO }
 //! # fn sleep_until(_: Option<Instant>) {}
-//! fn turn<E: Easy, const N: usize>(
-//!     now: Instant,
+//! fn fetch_all<E: Easy, const N: usize>(
 //!     multi: &mut Multi<'_, E>,
 //!     sockets: &mut Sockets<N>,
 //!     names: &mut impl Names,
@@ -19,19 +19,23 @@
 //!     device: &mut impl Device,
 //!     set: &mut SocketSet<'_>,
 //! ) {
-//!     iface.poll(to_smoltcp(now), device, set);
-//!     let mut net = sockets.net(now, iface, set, names);
-//!     net.events(|event| multi.mark(event));
-//!     multi.run(now, &mut net);
-//!     while let Some(done) = multi.info_read() {
-//!         multi.remove(now, &mut net, done.handle);
-//!     }
-//!     match net.wake_at() {
-//!         Some(at) if at <= now => {}
-//!         at => sleep_until(at), // until then, or until the network has something
+//!     let mut net = sockets.net(now(), iface, set, names);
+//!     while multi.counts().current > 0 {
+//!         let now = now();
+//!         net.poll(now, device);
+//!         net.events(|event| multi.mark(event));
+//!         multi.run(now, &mut net);
+//!         while let Some(done) = multi.info_read() {
+//!             multi.remove(now, &mut net, done.handle);
+//!         }
+//!         match net.wake_at() {
+//!             Some(at) if at <= now => {} // there is more to do
+//!             at => sleep_until(at), // until then, or until the network has something
+//!         }
 //!     }
 //! }
 //! ```
+//! The platform may be made anew for each turn as well, and the application may poll the interface itself.
 //! Interrupts must be off from before `Interface::poll` until the processor sleeps, or the sleep must
 //! end at once if one came meanwhile, as WFI does with pending interrupts: else a frame could
 //! come unseen.

@@ -1,6 +1,7 @@
 //! The platform for one turn of the loop.
 
-use ::smoltcp::iface::{Interface, SocketSet};
+use ::smoltcp::iface::{Interface, PollResult, SocketSet};
+use ::smoltcp::phy::Device;
 use ::smoltcp::socket::tcp::Socket;
 use muxfer_core::net::{IoError, Nb, Ready};
 use muxfer_core::platform::{ResolveError, Resolved, Resolver};
@@ -29,6 +30,27 @@ pub struct Net<'n, 's, R> {
     pub(super) shared: &'n mut Shared,
     pub(super) stack: Stack<'n, 's>,
     pub(super) names: &'n mut R,
+}
+
+impl<'n, 's, R> Net<'n, 's, R> {
+    /// `Interface::poll` at this time, which is the platform's from now on. For a loop that keeps one
+    /// platform; it may poll the interface of [`stack`](Self::stack) otherwise, and say
+    /// [`at`](Self::at).
+    pub fn poll(&mut self, now: Instant, device: &mut (impl Device + ?Sized)) -> PollResult {
+        self.now = now;
+        let (iface, set) = (&mut self.stack.iface, &mut self.stack.set);
+        iface.poll(to_smoltcp(now), device, set)
+    }
+
+    /// It is so late now.
+    pub const fn at(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// The network, for what else the application does with it.
+    pub const fn stack(&mut self) -> &mut Stack<'n, 's> {
+        &mut self.stack
+    }
 }
 
 impl<R: Names> Net<'_, '_, R> {
