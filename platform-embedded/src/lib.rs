@@ -10,7 +10,16 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod either;
+mod redirect;
+pub mod retry;
+mod step;
+pub mod telemetry;
+pub mod update;
+
+pub use either::Either;
 pub use muxfer_core;
+pub use step::Step;
 
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
