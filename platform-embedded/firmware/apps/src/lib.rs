@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod digest;
+pub mod limits;
 pub mod node;
 pub mod report;
 pub mod sockets;

@@ -4,6 +4,7 @@ use muxfer_core::time::Instant;
 use muxfer_core::{Easy, Info, Message, Multi};
 use muxfer_embedded::smoltcp::{Names, Sockets};
 use smoltcp::iface::SocketSet;
+use smoltcp::socket::tcp::Socket;
 
 use crate::node::Node;
 
@@ -25,6 +26,8 @@ pub struct Ended<E> {
     pub info: Info,
     /// Its easy handle.
     pub easy: E,
+    /// When, in microseconds since the start.
+    pub at_us: u64,
 }
 
 impl<R: Names, const N: usize> Network<R, N> {
@@ -43,10 +46,25 @@ impl<R: Names, const N: usize> Network<R, N> {
         while let Some(message) = multi.info_read() {
             let info = multi.info(message.handle).unwrap_or_default();
             if let Some(easy) = multi.remove(now, &mut net, message.handle) {
-                ended(Ended { message, info, easy });
+                ended(Ended {
+                    message,
+                    info,
+                    easy,
+                    at_us: now.as_micros(),
+                });
             }
         }
         net.wake_at().map(Instant::as_micros)
+    }
+
+    /// Lends sockets to the engine; what there is no place for is dropped.
+    pub fn lend(&mut self, sockets: impl Iterator<Item = Socket<'static>>) {
+        for socket in sockets.take(N) {
+            let handle = self.set.add(socket);
+            if self.sockets.add(handle).is_err() {
+                self.set.remove(handle);
+            }
+        }
     }
 
     /// Adds a transfer; `false` if the engine is full.

@@ -16,6 +16,9 @@ use semihosting::io::{Read, Seek, SeekFrom, Write};
 /// How much is read before it is programmed, in bytes.
 const PIECE: usize = 64;
 
+/// The longest path of the file, with a zero behind it.
+const LONGEST_PATH: usize = 192;
+
 /// What a flash can fail with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, defmt::Format)]
 pub enum FlashError {
@@ -60,7 +63,11 @@ impl HostFlash {
     ///
     /// # Errors
     /// The host can't open it, or its length is no multiple of a sector.
-    pub fn open(path: &CStr) -> Result<Self, FlashError> {
+    pub fn open(path: &str) -> Result<Self, FlashError> {
+        let mut room = [0; LONGEST_PATH];
+        let bytes = room.get_mut(..path.len()).ok_or(FlashError::Host)?;
+        bytes.copy_from_slice(path.as_bytes());
+        let path = CStr::from_bytes_until_nul(&room).map_err(|_| FlashError::Host)?;
         let file = OpenOptions::new().read(true).write(true).open(path);
         let file = file.map_err(|_| FlashError::Host)?;
         let length = file.metadata().map_err(|_| FlashError::Host)?.len();

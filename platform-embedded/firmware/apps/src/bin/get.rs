@@ -6,19 +6,16 @@
 #![forbid(unsafe_code)]
 
 use core::net::IpAddr;
-use core::num::NonZeroU32;
-use core::time::Duration;
 
 use heapless::String;
-use muxfer_board::settings::Settings;
-use muxfer_core::easy::{Fetch, LowSpeed, Options, Redirects};
+use muxfer_core::easy::Fetch;
 use muxfer_core::{Config, Multi, Resources};
 use muxfer_embedded::smoltcp::{Fixed, Sockets};
 use muxfer_firmware::digest::Digest;
 use muxfer_firmware::node::HOST;
 use muxfer_firmware::sockets::{self, Rings};
 use muxfer_firmware::turn::Network;
-use muxfer_firmware::{Node, Once, report};
+use muxfer_firmware::{Node, Once, limits, report};
 use smoltcp::iface::SocketStorage;
 
 type Easy = Fetch<String<160>, Digest>;
@@ -41,13 +38,19 @@ fn main() -> ! {
 /// `None` if something is missing before it begins.
 fn run(node: &mut Node) -> Option<u8> {
     let easy = Easy::get(node.settings.get("url")?, Digest::default()).ok()?;
-    let easy = easy.options(options(&node.settings));
+    let easy = easy.options(limits::options(&node.settings));
     let config = Config {
         seed: node.seed().into(),
         ..Config::DEFAULT
     };
     let mut multi = Multi::new(MEMORY.take()?.storage(), config).ok()?;
-    let mut network = network(node.seed())?;
+    let mut network: Network<_, 2> = Network {
+        sockets: Sockets::new(),
+        set: sockets::set(ROOM.take()?),
+        names: Fixed(NAMES),
+    };
+    network.sockets.seed(node.seed());
+    network.lend(RINGS.take()?.sockets());
     network.add(node, &mut multi, easy).then_some(())?;
     let mut status = None;
     loop {
@@ -59,34 +62,5 @@ fn run(node: &mut Node) -> Option<u8> {
             return status;
         }
         node.sleep_until(due);
-    }
-}
-
-fn network(seed: u32) -> Option<Network<Fixed<'static>, 2>> {
-    let mut network = Network {
-        sockets: Sockets::new(),
-        set: sockets::set(ROOM.take()?),
-        names: Fixed(NAMES),
-    };
-    network.sockets.seed(seed);
-    for socket in RINGS.take()?.sockets() {
-        network.sockets.add(network.set.add(socket)).ok()?;
-    }
-    Some(network)
-}
-
-fn options(settings: &Settings) -> Options {
-    let idle_ms = settings.parsed("idle", 0);
-    let bytes_per_second = NonZeroU32::MIN;
-    Options {
-        redirects: Redirects::Follow(settings.parsed("redirects", 5)),
-        connect: Duration::from_millis(settings.parsed("connect", 10_000)),
-        total: Some(Duration::from_millis(settings.parsed("total", 0))),
-        low_speed: (idle_ms > 0).then(|| LowSpeed {
-            bytes_per_second,
-            time: Duration::from_millis(idle_ms),
-        }),
-        fail_on_error: true,
-        ..Options::DEFAULT
     }
 }
