@@ -90,7 +90,9 @@ pub fn images(toolchain: &Toolchain, part: &Part) -> io::Result<()> {
     let mut build = command(toolchain, part.profile);
     build.args(["-p", "muxfer-firmware", "--target", part.machine.target()]);
     let dns = if part.dns { " dns" } else { "" };
-    build.arg("--features").arg(format!("{}{dns}", part.machine.name()));
+    build
+        .arg("--features")
+        .arg(format!("{}{dns}", part.machine.name()));
     for image in part.images {
         build.args(["--bin", image]);
     }

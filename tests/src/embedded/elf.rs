@@ -51,7 +51,10 @@ impl Image {
             .collect();
         match sizes[..] {
             [size] => Ok(size),
-            [] | [_, _, ..] => Err(io::Error::other(format!("{end:?} is there {} times", sizes.len()))),
+            [] | [_, _, ..] => Err(io::Error::other(format!(
+                "{end:?} is there {} times",
+                sizes.len()
+            ))),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{bench, instructions, needs, sizes, swarm};
+use crate::{bench, embedded, instructions, needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -20,7 +20,8 @@ const STEPS: &[Step] = &[
     ("core without features", core_alone),
     ("documentation", documentation),
     ("demo", demo),
-    ("sizes", sizes::run),
+    ("embedded", embedded::check),
+    ("sizes", sizes::check),
     ("instructions", instructions::check),
 ];
 
@@ -55,6 +56,13 @@ fn format() -> Result<(), Fault> {
         "--check",
         "--manifest-path",
         bench::MANIFEST,
+    ]))?;
+    shell::run(cargo([
+        "fmt",
+        "--check",
+        "--manifest-path",
+        FIRMWARE,
+        "--all",
     ]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
 }
@@ -100,6 +108,9 @@ fn over_epoll() -> Result<(), Fault> {
 
 /// The fuzz targets, which are built with nightly Rust only.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
+/// Firmware, which is built for other machines.
+const FIRMWARE: &str = "platform-embedded/firmware/Cargo.toml";
 
 /// The package that proves by linking that the engine needs no allocator.
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";

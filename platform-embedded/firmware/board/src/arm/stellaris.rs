@@ -123,7 +123,10 @@ impl Mac for Stellaris {
         }
         let first = DATA.read().to_le_bytes();
         let whole = usize::from(u16::from_le_bytes([first[0], first[1]]));
-        let Some(frame) = whole.checked_sub(AROUND).and_then(|length| into.get_mut(..length)) else {
+        let Some(frame) = whole
+            .checked_sub(AROUND)
+            .and_then(|length| into.get_mut(..length))
+        else {
             self.empty();
             return None;
         };
