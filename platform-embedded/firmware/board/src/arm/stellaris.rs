@@ -113,6 +113,7 @@ impl Mac for Stellaris {
             PHY_CONTROL.wait_clear(1, TRIES).then(|| PHY_READ.read())
         };
         status();
+        // The emulator has no PHY: there the answer is always no.
         status().is_some_and(|status| status & 1 << 2 != 0)
     }
 
