@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod corpus;
 pub mod descriptors;
+pub mod device;
 pub mod differential;
 pub mod embedded;
 pub mod files;

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use muxfer_core::easy::{Expect, LowSpeed};
+use muxfer_core::easy::{Expect, LowSpeed, Options};
+use muxfer_core::net::IoError;
 use muxfer_core::time::Timer;
 use muxfer_core::{Config, Error};
 use muxfer_tests::recorder::Recorder;
@@ -208,6 +209,70 @@ fn r98_after_a_refusal_the_body_is_not_sent_and_the_connection_not_kept() {
     assert_eq!(world.multi.info(handle).unwrap().sent, 0);
     assert_eq!(world.done(handle).text(), "no");
     assert_eq!(world.multi.counts().connections, 0);
+}
+
+/// Answers an upload at its first bytes, and resets the connection behind the answer.
+fn answers_and_resets() -> muxfer_tests::sim::Peer {
+    let mut answered = false;
+    Box::new(move |inbound| {
+        inbound.bytes.clear();
+        if std::mem::replace(&mut answered, true) {
+            return Vec::new();
+        }
+        let mut acts = ok(&"x".repeat(5000));
+        acts.push(Act::Reset);
+        acts
+    })
+}
+
+#[test]
+fn r98_an_answer_is_heard_out_although_sending_has_failed() {
+    let small_budget = Config {
+        budget: 1000,
+        ..Config::DEFAULT
+    };
+    let slow = |o: &mut Options| o.receive_rate = NonZeroU32::new(1000);
+    let cases = [
+        (Config::DEFAULT, upload(100_000)),
+        (small_budget, upload(100_000)),
+        (Config::DEFAULT, upload(100_000).options(slow)),
+    ];
+    for (config, easy) in cases {
+        let mut world = World::new(config);
+        world.sim.send_window = 4000;
+        world.sim.serve("10.0.0.1:80", answers_and_resets());
+        let handle = world.add(easy);
+        assert_eq!(world.done(handle).body.len(), 5000);
+        world.assert_clean();
+    }
+}
+
+#[test]
+fn r98_an_answer_is_heard_out_after_a_pause_although_sending_has_failed() {
+    let mut world = World::serving(answers_and_resets());
+    world.sim.send_window = 4000;
+    let mut easy = upload(100_000);
+    easy.pause_at = Some((0, 0));
+    let handle = world.add(easy);
+    world.run_for(SECOND);
+    assert_eq!(world.multi.result(handle), None);
+    world
+        .multi
+        .unpause(world.sim.now, &mut world.sim, handle)
+        .unwrap();
+    assert_eq!(world.done(handle).body.len(), 5000);
+}
+
+#[test]
+fn r98_without_an_answer_what_sending_said_is_the_error() {
+    let mut world = World::serving(Box::new(|inbound| {
+        inbound.bytes.clear();
+        vec![Act::text("HTTP/1.1 200 OK\r\n"), Act::Reset]
+    }));
+    world.sim.send_window = 4000;
+    let handle = world.add(upload(100_000));
+    let result = world.finish(handle).0;
+    assert_eq!(result, Err(Error::Send(IoError::Reset)));
 }
 
 #[test]

@@ -17,14 +17,25 @@ use super::{Cx, Multi};
 /// Bodies above this ask for `100 Continue` (CONTRACT R98).
 const EXPECT_ABOVE: u64 = 1024 * 1024;
 
-/// How a step of sending or receiving ended.
+/// How a step of receiving ended.
 enum Step {
-    /// It waits for an event, a deadline or the easy handle.
+    /// It waits for an event.
     Waits,
+    /// There may be more to receive, but not now: a deadline, the next run, the easy handle or a free
+    /// block comes first.
+    Held,
     /// The exchange is complete; `tainted`: the connection holds bytes that nobody asked for.
     Complete { tainted: bool },
     /// The connection is at its end or broken.
     Broken(Error),
+    /// The transfer fails.
+    Failed(Error),
+}
+
+/// What ends sending.
+enum SendError {
+    /// The connection is broken.
+    Broken(IoError),
     /// The transfer fails.
     Failed(Error),
 }
@@ -47,6 +58,7 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
         };
     let to_head = request.method == "HEAD";
     transfer.exchange = Exchange::new(to_head, expects);
+    transfer.send_failed = None;
     transfer.flags = transfer.flags.only(&[
         Flag::Started,
         Flag::Foreign,
@@ -91,26 +103,42 @@ impl<E: Easy> Multi<'_, E> {
         // CONTRACT R52: the mask is a hint. An event with nothing to write can only mean reading.
         let sending = transfer.exchange.is_sending() || transfer.flags.has(Flag::Unflushed);
         let heard = ready.intersects(Ready::READ | Ready::ERROR) || (!ready.is_none() && !sending);
-        let mut send_error = None;
-        if sending || !matches!(transfer.state, State::Receiving(_)) {
+        let mut failed = transfer.send_failed;
+        if failed.is_none() && (sending || !matches!(transfer.state, State::Receiving(_))) {
             match self.send(cx, handle, id, &options, known) {
-                Step::Broken(error) => send_error = Some(error),
-                Step::Failed(error) => return self.complete(cx, handle, Err(error)),
-                Step::Waits | Step::Complete { .. } => {}
+                Ok(()) => {}
+                Err(SendError::Broken(error)) => {
+                    failed = Some(error);
+                    self.stop_sending(handle, error);
+                }
+                Err(SendError::Failed(error)) => return self.complete(cx, handle, Err(error)),
             }
         }
-        if !heard && !hurry && send_error.is_none() {
+        if !heard && !hurry && failed.is_none() {
             return;
         }
+        let failed = failed.map(Error::Send);
         match self.receive(cx, handle, id, &options) {
-            Step::Complete { tainted } => self.finish_hop(cx, handle, tainted),
+            Step::Complete { tainted } => self.finish_hop(cx, handle, tainted || failed.is_some()),
             Step::Failed(error) => self.complete(cx, handle, Err(error)),
-            Step::Broken(error) => self.broken(cx, handle, send_error.unwrap_or(error)),
+            Step::Broken(error) => self.broken(cx, handle, failed.unwrap_or(error)),
+            // The peer may have answered before it went: what has come is heard out first.
+            Step::Held => {}
             Step::Waits => {
-                if let Some(error) = send_error {
+                if let Some(error) = failed {
                     self.broken(cx, handle, error);
                 }
             }
+        }
+    }
+
+    /// The stream takes nothing more.
+    #[cold]
+    fn stop_sending(&mut self, handle: Handle, error: IoError) {
+        if let Some(transfer) = self.transfers.get_mut(handle) {
+            transfer.exchange.stop();
+            transfer.flags.set(Flag::Unflushed, false);
+            transfer.send_failed = Some(error);
         }
     }
 
@@ -121,9 +149,9 @@ impl<E: Easy> Multi<'_, E> {
         id: ConnId,
         options: &Options,
         known: Option<&Parts>,
-    ) -> Step {
+    ) -> Result<(), SendError> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
-            return Step::Waits;
+            return Ok(());
         };
         let mut budget = self.config.budget;
         while transfer.exchange.is_sending()
@@ -142,19 +170,19 @@ impl<E: Easy> Multi<'_, E> {
             let room = match cx.platform.reserve(id) {
                 Ok(room) => room,
                 Err(Stall::WouldBlock) => break,
-                Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
+                Err(Stall::Failed(error)) => return Err(SendError::Broken(error)),
             };
             let most = allowed.min(budget);
             let written = match fill_room(transfer, options, room, most, known) {
                 Ok(written) => written,
-                Err(error) => return Step::Failed(error),
+                Err(error) => return Err(SendError::Failed(error)),
             };
             if written == 0 {
                 break;
             }
             budget = budget.saturating_sub(written);
             if let Err(error) = cx.platform.commit(id, written) {
-                return Step::Broken(Error::Send(error));
+                return Err(SendError::Broken(error));
             }
         }
         self.flush(cx, handle, id, options)
@@ -167,23 +195,23 @@ impl<E: Easy> Multi<'_, E> {
         handle: Handle,
         id: ConnId,
         options: &Options,
-    ) -> Step {
+    ) -> Result<(), SendError> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
-            return Step::Waits;
+            return Ok(());
         };
         if let State::Receiving(_) = transfer.state {
-            return Step::Waits;
+            return Ok(());
         }
         transfer.flags.set(
             Flag::Unflushed,
             match cx.platform.flush(id) {
                 Ok(()) => false,
                 Err(Stall::WouldBlock) => true,
-                Err(Stall::Failed(error)) => return Step::Broken(Error::Send(error)),
+                Err(Stall::Failed(error)) => return Err(SendError::Broken(error)),
             },
         );
         if transfer.flags.has(Flag::Unflushed) {
-            return Step::Waits;
+            return Ok(());
         }
         if transfer.exchange.is_awaiting() {
             if let State::Sending(_) = transfer.state {
@@ -204,7 +232,7 @@ impl<E: Easy> Multi<'_, E> {
                 transfer.set_state(State::Receiving(id));
             }
         }
-        Step::Waits
+        Ok(())
     }
 
     fn receive<P: Platform>(
@@ -220,18 +248,18 @@ impl<E: Easy> Multi<'_, E> {
                 return Step::Waits;
             };
             if transfer.flags.has(Flag::ReceivePaused) {
-                return Step::Waits;
+                return Step::Held;
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
             if allowed == 0 {
                 hold_for_rate(transfer, cx.now, options);
-                return Step::Waits;
+                return Step::Held;
             }
             if budget == 0 {
                 // CONTRACT R57: the others have their turn first.
                 transfer.flags.set(Flag::Hurry, true);
                 self.enqueue(handle, Queue::Ready);
-                return Step::Waits;
+                return Step::Held;
             }
             match self.receive_some(cx, handle, id, options, allowed.min(budget)) {
                 Ok(consumed) => budget = budget.saturating_sub(consumed),
@@ -320,9 +348,9 @@ impl<E: Easy> Multi<'_, E> {
                 self.enqueue(handle, Queue::Ready);
             }
             Progress::NeedMore if more => return Ok(received.consumed),
-            Progress::NeedMore => {}
+            Progress::NeedMore => return Err(Step::Waits),
         }
-        Err(Step::Waits)
+        Err(Step::Held)
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
 use crate::http::Exchange;
+use crate::net::IoError;
 use crate::store::{ConnId, Link, Linked, OriginId};
 use crate::time::Instant;
 
@@ -59,6 +60,8 @@ pub struct Transfer<E> {
     pub(crate) retries: u8,
     pub(crate) queue: Queue,
     pub(crate) flags: Flags,
+    /// What sending has failed with, while the response is still being heard out.
+    pub(crate) send_failed: Option<IoError>,
 }
 
 impl<E> Transfer<E> {
@@ -83,6 +86,7 @@ impl<E> Transfer<E> {
             retries: 0,
             queue: Queue::Nowhere,
             flags: Flags::NONE,
+            send_failed: None,
         }
     }
 
