@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::features::Feature;
 use crate::net::IoError;
 use crate::time::Timer;
 
@@ -115,6 +116,8 @@ pub enum Error {
     HttpStatus(u16),
     /// A rule inside the engine was broken. Please report it.
     Internal,
+    /// It was left out when the engine was built.
+    LeftOut(Feature),
     /// The peer went over a bound.
     Limit(Limit),
     /// The connection ended before the body did.
@@ -151,6 +154,7 @@ impl Error {
             Self::UnsupportedScheme | Self::BadResponse(ResponseError::NotHttp) => 1,
             Self::Internal => 2,
             Self::BadUrl(_) => 3,
+            Self::LeftOut(_) => 4,
             Self::Resolve => 6,
             Self::Connect(_) => 7,
             Self::BadResponse(ResponseError::ContentRange) | Self::RangeIgnored => 33,
@@ -248,6 +252,7 @@ impl fmt::Display for Error {
             Self::EmptyReply => f.write_str("the server closed the connection without a reply"),
             Self::HttpStatus(code) => write!(f, "the server answered {code}"),
             Self::Internal => f.write_str("internal error"),
+            Self::LeftOut(what) => write!(f, "left out of this build: {what}"),
             Self::Limit(which) => write!(f, "limit exceeded: {which}"),
             Self::PartialBody => f.write_str("the connection ended before the body did"),
             Self::RangeIgnored => f.write_str("the server can't resume this download"),

@@ -8,6 +8,7 @@ extern crate std;
 mod conn;
 pub mod easy;
 pub mod error;
+mod features;
 pub mod http;
 mod machine;
 mod multi;
@@ -22,6 +23,7 @@ pub mod wire;
 pub use conn::Conn;
 pub use easy::Easy;
 pub use error::Error;
+pub use features::Feature;
 pub use multi::{
     AddError, AddErrorKind, Config, ConfigError, Counts, Deadline, Info, Message, Multi, Pause,
     PauseError, Resources, Running, Sizes, Storage,

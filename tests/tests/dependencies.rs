@@ -8,6 +8,7 @@ use muxfer_tests::source;
 
 /// All that may be linked into firmware with the core. Each works without an allocator.
 const ALLOWED: &[&str] = &[
+    "ascii",
     "byteorder",
     "hash32",
     "heapless",

@@ -9,6 +9,7 @@ use muxfer_tests::source::{self, Source};
 /// The modules of the core, lowest layer first. A module imports from lower layers only, never
 /// from its own: the exceptions are [`BESIDE`].
 const LAYERS: &[&[&str]] = &[
+    &["features"],
     &["time", "net", "error", "machine"],
     &["store", "wire"],
     &["easy"],

@@ -129,10 +129,7 @@ impl<E: Easy> Multi<'_, E> {
         self.running += 1;
         self.ever += 1;
         self.enqueue(handle, Queue::Ready);
-        self.settle_timer(&mut Cx {
-            now: self.now,
-            platform: watch,
-        });
+        self.settle_timer(&mut Cx { platform: watch });
         Ok(handle)
     }
 
@@ -146,10 +143,7 @@ impl<E: Easy> Multi<'_, E> {
         handle: Handle,
     ) -> Option<E> {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         if self.transfers.get(handle)?.state.is_over() {
             self.dequeue(handle);
         } else {
@@ -202,10 +196,7 @@ impl<E: Easy> Multi<'_, E> {
         change: impl FnOnce(Pause) -> Pause,
     ) -> Result<(), PauseError> {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         let transfer = self.transfers.get_mut(handle).ok_or(PauseError::Gone)?;
         if transfer.state.is_over() {
             return Err(PauseError::Gone);
@@ -240,10 +231,7 @@ impl<E: Easy> Multi<'_, E> {
     /// request, and cached addresses are forgotten (`CURLMOPT_NETWORK_CHANGED`, CONTRACT R78).
     pub fn network_changed<P: Platform>(&mut self, now: Instant, platform: &mut P) {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.close_all_idle(&mut cx, None);
         for index in 0..self.conns.used() {
             let id = self.conns.id_at(index);
@@ -272,10 +260,7 @@ impl<E: Easy> Multi<'_, E> {
     /// connections (CONTRACT R11); the easy handles stay until they are removed.
     pub fn close_all<P: Platform>(&mut self, now: Instant, platform: &mut P) {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         for index in 0..self.transfers.used() {
             let Some(handle) = self.transfers.id_at(index) else {
                 continue;

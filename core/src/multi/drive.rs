@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Expect, Options, Trace};
+use crate::features::{PACE, UPLOADS};
 use crate::http::{Exchange, Progress, Received, Sending, Sent};
 use crate::net::{IoError, Ready, Stall};
 use crate::platform::Platform;
@@ -49,7 +50,8 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
     } else {
         request.body.length()
     };
-    let expects = length != Some(0)
+    let expects = UPLOADS
+        && length != Some(0)
         && !transfer.flags.has(Flag::NoExpect)
         && match options.expect {
             Expect::Auto => length.is_none_or(|length| length > EXPECT_ABOVE),
@@ -92,7 +94,7 @@ impl<E: Easy> Multi<'_, E> {
         let hurry = transfer.flags.take(Flag::Hurry);
         transfer.meter.refill(
             transfer.started,
-            cx.now,
+            self.now,
             options.receive_rate,
             options.send_rate,
         );
@@ -159,8 +161,8 @@ impl<E: Easy> Multi<'_, E> {
             && !transfer.flags.has(Flag::SendPaused)
         {
             let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
-            if allowed == 0 && !transfer.exchange.in_head() {
-                hold_for_rate(transfer, cx.now, options);
+            if PACE && allowed == 0 && !transfer.exchange.in_head() {
+                hold_for_rate(transfer, self.now, options);
                 break;
             }
             if budget == 0 {
@@ -219,7 +221,7 @@ impl<E: Easy> Multi<'_, E> {
                 let wait = options.expect_wait;
                 transfer
                     .timers
-                    .set(transfer.started, cx.now, Timer::Expect, wait);
+                    .set(transfer.started, self.now, Timer::Expect, wait);
             }
         } else {
             transfer.timers.clear(Timer::Expect);
@@ -228,7 +230,7 @@ impl<E: Easy> Multi<'_, E> {
                     transfer.set_state(State::Sending(id));
                 }
             } else {
-                transfer.times.sent = transfer.elapsed(cx.now);
+                transfer.times.sent = transfer.elapsed(self.now);
                 transfer.set_state(State::Receiving(id));
             }
         }
@@ -251,8 +253,8 @@ impl<E: Easy> Multi<'_, E> {
                 return Step::Held;
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
-            if allowed == 0 {
-                hold_for_rate(transfer, cx.now, options);
+            if PACE && allowed == 0 {
+                hold_for_rate(transfer, self.now, options);
                 return Step::Held;
             }
             if budget == 0 {
@@ -261,7 +263,7 @@ impl<E: Easy> Multi<'_, E> {
                 self.enqueue(handle, Queue::Ready);
                 return Step::Held;
             }
-            match self.receive_some(cx, handle, id, options, allowed.min(budget)) {
+            match self.receive_some(cx, handle, id, allowed.min(budget)) {
                 Ok(consumed) => budget = budget.saturating_sub(consumed),
                 Err(step) => return step,
             }
@@ -275,7 +277,6 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         id: ConnId,
-        options: &Options,
         at_most: usize,
     ) -> Result<usize, Step> {
         let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
@@ -287,7 +288,7 @@ impl<E: Easy> Multi<'_, E> {
             return Err(ended(transfer));
         }
         if transfer.times.first_byte == 0 {
-            transfer.times.first_byte = transfer.elapsed(cx.now);
+            transfer.times.first_byte = transfer.elapsed(self.now);
         }
         let (length, more) = (lent.bytes.len(), lent.more);
         let (code, body) = (transfer.exchange.code(), transfer.exchange.body_received());
@@ -296,7 +297,6 @@ impl<E: Easy> Multi<'_, E> {
             &mut transfer.flags,
             &mut transfer.redirects,
             self.scratch,
-            options,
         )
         .at(code, body, self.config.drain_bytes);
         let (lines, limits) = (&mut self.lines, &self.config.limits);
@@ -356,7 +356,7 @@ impl<E: Easy> Multi<'_, E> {
 
 /// Did `100 Continue` or a final status just let the body go?
 fn sending_again<E>(transfer: &mut Transfer<E>) -> bool {
-    matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
+    UPLOADS && matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
 }
 
 /// Does the connection hold bytes behind a message that is complete?
@@ -409,7 +409,7 @@ fn fill_room<E: Easy>(
             break;
         }
         let in_head = transfer.exchange.in_head();
-        if !in_head && body_at_most == 0 {
+        if !in_head && (!UPLOADS || body_at_most == 0) {
             break;
         }
         let sent = if in_head {

@@ -53,7 +53,8 @@ pub struct Info {
     pub head_received: u32,
     /// Bytes of request head.
     pub head_sent: u32,
-    /// From the first run until the addresses were known; of the last hop that needed them.
+    /// From the first run until the addresses were known; of the last hop that needed them. This and
+    /// the next three are zero without the feature `pace`.
     pub name_lookup: Duration,
     /// From the first run until the connection stood.
     pub connect: Duration,

@@ -3,6 +3,7 @@
 use crate::Event;
 use crate::conn::ConnState;
 use crate::easy::Easy;
+use crate::features::REUSE;
 use crate::net::Ready;
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -55,12 +56,12 @@ impl<E: Easy> Multi<'_, E> {
                     self.enqueue(owner, Queue::Ready);
                 }
             }
-            ConnState::Idle(since) => {
+            ConnState::Idle(since) if REUSE => {
                 conn.set_state(ConnState::Stray(since));
                 self.idle.remove(&mut self.conns, id);
                 self.stray.push_back(&mut self.conns, id);
             }
-            ConnState::Stray(_) => {}
+            ConnState::Idle(_) | ConnState::Stray(_) => {}
         }
     }
 
@@ -68,10 +69,7 @@ impl<E: Easy> Multi<'_, E> {
     /// it, see [`Multi`].
     pub fn run<P: Platform>(&mut self, now: Instant, platform: &mut P) -> Running {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.expire(&mut cx);
         self.probe_strays(&mut cx);
         // CONTRACT R51: once, and once more for what became ready meanwhile.

@@ -63,7 +63,7 @@ impl<E: Easy> Multi<'_, E> {
     /// Closes a connection: first it is no longer watched (CONTRACT R25).
     pub(super) fn close<P: Watch + Transport>(&mut self, platform: &mut P, id: ConnId) {
         self.announce(platform, id, Interest::NONE);
-        if self.conns.remove(id).is_some() {
+        if self.conns.remove_with(id, drop).is_some() {
             platform.close(id);
         }
     }

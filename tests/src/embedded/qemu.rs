@@ -92,7 +92,10 @@ impl Emulator {
         };
         let lines = log::decode(&self.image, &joined(self.output.take())?)?;
         let errors = joined(self.errors.take())?;
-        let errors = String::from_utf8_lossy(&errors).replace(HARMLESS, "").trim().to_owned();
+        let errors = String::from_utf8_lossy(&errors)
+            .replace(HARMLESS, "")
+            .trim()
+            .to_owned();
         if late || !errors.is_empty() {
             let why = if late {
                 "it does not end"
