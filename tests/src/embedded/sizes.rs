@@ -69,6 +69,11 @@ impl Figures {
             512,
         );
         add(
+            "peak stack of `plain`",
+            plain.number("info: stack:", "used")?,
+            4096,
+        );
+        add(
             "peak stack of `get`",
             get.number("info: stack:", "used")?,
             4096,

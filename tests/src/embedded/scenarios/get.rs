@@ -13,15 +13,19 @@ use crate::nginx::Nginx;
 pub(super) const ALL: &[Scenario] = &[
     Scenario {
         name: "get from nginx, mps2-an386",
-        run: || from_nginx(Machine::Mps2An386),
+        run: || from_nginx("get", Machine::Mps2An386),
     },
     Scenario {
         name: "get from nginx, lm3s6965evb",
-        run: || from_nginx(Machine::Lm3s6965evb),
+        run: || from_nginx("get", Machine::Lm3s6965evb),
     },
     Scenario {
         name: "get from nginx, riscv32 virt",
-        run: || from_nginx(Machine::Virt),
+        run: || from_nginx("get", Machine::Virt),
+    },
+    Scenario {
+        name: "plain get from nginx, mps2-an386",
+        run: || from_nginx("plain", Machine::Mps2An386),
     },
     Scenario {
         name: "get over a line that loses and doubles frames, mps2-an386",
@@ -56,7 +60,7 @@ pub(super) const ALL: &[Scenario] = &[
 /// So much is fetched where it is about speed and digests.
 const LARGE: u64 = 512 * 1024;
 
-fn from_nginx(machine: Machine) -> Result<String, String> {
+fn from_nginx(image: &str, machine: Machine) -> Result<String, String> {
     let nginx = Nginx::start().map_err(words)?;
     let content = Content::new(1, LARGE);
     content
@@ -64,8 +68,8 @@ fn from_nginx(machine: Machine) -> Result<String, String> {
         .write_to(&nginx.site().join("file"))
         .map_err(words)?;
     let url = format!("http://10.0.2.2:{}/file", nginx.address().port());
-    let boot = Boot::of(machine, "get").with("url", url);
-    let outcome = boot.expect(0, &line("get", 0, 200, &content.into_bytes()))?;
+    let boot = Boot::of(machine, image).with("url", url);
+    let outcome = boot.expect(0, &line(image, 0, 200, &content.into_bytes()))?;
     let stack = outcome.number("info: stack:", "used")?;
     Ok(format!("{LARGE} bytes, {stack} bytes of stack"))
 }

@@ -74,11 +74,11 @@ fn run(node: &mut Node) -> Option<u8> {
             let body = ended.easy.into_sink();
             status |= report::transfer(&name, ended.message.result, ended.info.status, body);
         });
-        most = most.max(network.sockets.open());
+        most = most.max(multi.counts().connections);
         node.sleep_until(due);
     }
     let ever = multi.counts().ever;
-    defmt::info!("fleet: transfers={=u64} connections={=usize}", ever, most);
+    defmt::info!("fleet: transfers={=u64} connections={=u32}", ever, most);
     sizes();
     Some(status)
 }
