@@ -5,13 +5,13 @@
 //! * The engine, exported again, so that firmware names one crate.
 //! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
 //! * `nal` (feature `nal`): the platform over any stack that implements the traits of embedded-nal.
-//!
-//! Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
-//! bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They are
-//! easy handles, and the application drives them step by step ([`Step`]).
+//! * Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
+//!   bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They
+//!   are easy handles, and the application drives them step by step ([`Step`]).
 //!
 //! Beside this crate the package `proof` links the engine into a static library without std and without
-//! an allocator. It is built by `cargo xtask test`.
+//! an allocator, and the workspace `firmware` has examples that run under QEMU. `cargo xtask test` builds
+//! both.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod descriptors;
 pub mod device;
 pub mod differential;
+pub mod embedded;
 pub mod files;
 pub mod fuzz;
 pub mod hostile;

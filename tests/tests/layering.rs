@@ -89,6 +89,8 @@ fn files_can_be_read_in_one_sitting_and_functions_fit_on_a_screen() -> io::Resul
         "core/src",
         "platform-linux/src",
         "platform-embedded/src",
+        "platform-embedded/firmware/board/src",
+        "platform-embedded/firmware/apps/src",
         "tests/src",
         "tests/bench/src",
     ];

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{bench, instructions, needs, sizes, swarm};
+use crate::{bench, embedded, instructions, needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -21,7 +21,8 @@ const STEPS: &[Step] = &[
     ("features of the core", features),
     ("documentation", documentation),
     ("demo", demo),
-    ("sizes", sizes::run),
+    ("embedded", embedded::check),
+    ("sizes", sizes::check),
     ("instructions", instructions::check),
 ];
 
@@ -57,9 +58,16 @@ fn format() -> Result<(), Fault> {
         "--manifest-path",
         bench::MANIFEST,
     ]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", LOGS]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", FLASH]))
+    for manifest in [LOGS, PROOF, FLASH, FIRMWARE] {
+        shell::run(cargo([
+            "fmt",
+            "--check",
+            "--all",
+            "--manifest-path",
+            manifest,
+        ]))?;
+    }
+    Ok(())
 }
 
 fn clippy() -> Result<(), Fault> {
@@ -136,6 +144,9 @@ const LOGS: &str = "tests/logs/Cargo.toml";
 
 /// The programs whose flash is measured.
 const FLASH: &str = "platform-embedded/proof/size/Cargo.toml";
+
+/// Firmware, which is built for other machines.
+const FIRMWARE: &str = "platform-embedded/firmware/Cargo.toml";
 
 /// The package that proves by linking that the engine needs no allocator.
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";
