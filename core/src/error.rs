@@ -8,6 +8,7 @@ use crate::time::Timer;
 
 /// What is wrong with a URL (RFC 3986 §3, RFC 9110 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UrlError {
     /// It is empty.
@@ -28,6 +29,7 @@ pub enum UrlError {
 
 /// What is wrong with a request, seen before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestError {
     /// The method is not a token.
@@ -48,6 +50,7 @@ pub enum RequestError {
 
 /// What is wrong with a response (RFC 9112): the engine never guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ResponseError {
     /// It does not begin with a status line of HTTP/1.0 or HTTP/1.1; HTTP/0.9 is one such.
@@ -80,6 +83,7 @@ pub enum ResponseError {
 
 /// A bound of [`Config`](crate::Config) or of the storage that a peer went over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Limit {
     /// A line is longer than a block of the line pool.
@@ -96,6 +100,7 @@ pub enum Limit {
 
 /// Why a transfer ended without success. [`Error::curl_code`] gives libcurl's number for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// The progress callback said so.
@@ -147,6 +152,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Has the peer broken a rule, or gone over a bound? For the log.
+    pub(crate) const fn is_of_peer(&self) -> bool {
+        matches!(
+            self,
+            Self::BadResponse(_)
+                | Self::BodyTooLarge
+                | Self::EmptyReply
+                | Self::Limit(_)
+                | Self::PartialBody
+                | Self::RangeIgnored
+                | Self::TooManyRedirects
+                | Self::TransferCoding
+        )
+    }
+
     /// The `CURLcode` that libcurl gives for the same trouble (CONTRACT R64).
     #[must_use]
     pub const fn curl_code(&self) -> u8 {

@@ -5,6 +5,10 @@
 #[cfg(test)]
 extern crate std;
 
+// The first, as its macros are known to what follows.
+#[macro_use]
+mod log;
+
 mod conn;
 pub mod easy;
 pub mod error;
@@ -36,6 +40,7 @@ use net::Ready;
 
 /// What a platform saw: handed to `Multi::mark` or `Multi::socket_action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
     /// A socket is ready, or may be.
     Socket(ConnId, Ready),

@@ -13,6 +13,7 @@ use crate::features::{PACE, RACES, UPLOADS};
 /// Only differences mean anything. The clock behind it must not go backwards; if it does, the
 /// engine sees a time that stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -70,6 +71,7 @@ impl From<Stamp> for Instant {
 
 /// What a deadline is for (CONTRACT R47). Each transfer has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Timer {
     /// The whole transfer has taken too long (CONTRACT R95).

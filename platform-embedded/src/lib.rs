@@ -4,6 +4,7 @@
 //! # What is here
 //! * The engine, exported again, so that firmware names one crate.
 //! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
+//! * `nal` (feature `nal`): the platform over any stack that implements the traits of embedded-nal.
 //! * Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
 //!   bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They
 //!   are easy handles, and the application drives them step by step ([`Step`]).
@@ -18,8 +19,12 @@
 extern crate std;
 
 mod either;
+#[cfg(feature = "nal")]
+pub mod nal;
 mod redirect;
 pub mod retry;
+#[cfg(feature = "smoltcp")]
+pub mod smoltcp;
 mod step;
 pub mod telemetry;
 pub mod update;
@@ -27,6 +32,3 @@ pub mod update;
 pub use either::Either;
 pub use muxfer_core;
 pub use step::Step;
-
-#[cfg(feature = "smoltcp")]
-pub mod smoltcp;

@@ -11,6 +11,7 @@ use muxfer_core::wire::decimal;
 
 /// How long is waited between attempts, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Backoff {
     /// After the first failure; it doubles with each that follows.
     pub first: Duration,

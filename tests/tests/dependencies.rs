@@ -27,6 +27,8 @@ fn the_core_depends_on_nothing_but_the_crates_of_the_list() -> io::Result<()> {
         "-p",
         "muxfer-core",
         "--no-default-features",
+        "--features",
+        "small",
         "-e",
         "normal",
         "--prefix",

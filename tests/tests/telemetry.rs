@@ -4,12 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use muxfer_core::Error;
 use muxfer_core::easy::{Auth, Given};
 use muxfer_core::net::IoError;
+use muxfer_core::{Config, Error, Multi};
 use muxfer_embedded::retry::Backoff;
 use muxfer_embedded::telemetry::{Delivered, Fault, Method, Report, Source, Upload, UploadOptions};
-use muxfer_tests::device::{Ran, run};
+use muxfer_embedded::{Either, Step};
+use muxfer_linux::{Capacity, Memory};
+use muxfer_tests::device::{self, Ran, run};
+use muxfer_tests::recorder::Recorder;
 use muxfer_tests::sim::{Act, Listen, Request, Sim, http};
 
 const URL: &str = "http://10.0.0.1/collect";
@@ -271,4 +274,36 @@ fn the_front_of_the_answer_is_kept() {
         assert_eq!(ran.end, delivered(200));
         assert_eq!(upload.answer(), b"0123456789");
     }
+}
+
+#[test]
+fn one_engine_holds_an_upload_and_another_kind_of_transfer() {
+    let mut collector = Collector::new(&["200 OK\r\nContent-Length: 2\r\n\r\nhi"; 2]);
+    let sim = &mut collector.sim;
+    let mut upload: Upload<'_, _, 4> = Upload::new(put(), BODY, UploadOptions::DEFAULT);
+    assert_eq!(upload.step(sim.now), Step::Start);
+    let mut memory = Memory::new(Capacity::new(2, 2));
+    let mut multi = Multi::new(memory.storage(), Config::DEFAULT).expect("a sound configuration");
+    let uploads = multi.add(sim.now, sim, Either::Left(&mut upload));
+    let gets = multi.add(sim.now, sim, Either::Right(Recorder::get(URL)));
+    let (uploads, gets) = (uploads.expect("a place"), gets.expect("a place"));
+    while multi.counts().done < 2 {
+        assert!(device::step(&mut multi, sim, None), "nothing happens");
+    }
+    match multi.remove(sim.now, sim, gets) {
+        Some(Either::Right(get)) => assert_eq!(get.text(), "hi"),
+        Some(Either::Left(_)) | None => panic!("not the get"),
+    }
+    let result = multi.result(uploads).expect("an end");
+    match multi.remove(sim.now, sim, uploads) {
+        Some(Either::Left(upload)) => upload.ended(sim.now, result),
+        Some(Either::Right(_)) | None => panic!("not the upload"),
+    }
+    multi.close_all(sim.now, sim);
+    let whole = Delivered {
+        status: 200,
+        is_cut: false,
+    };
+    assert_eq!(upload.step(collector.sim.now), Step::Complete(whole));
+    assert_eq!(upload.answer(), b"hi");
 }

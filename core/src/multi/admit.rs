@@ -69,7 +69,7 @@ impl<E: Easy> Multi<'_, E> {
         if QUEUE && transfer.state.kind() == StateKind::Pending {
             self.pending -= 1;
         }
-        transfer.set_state(State::Resolving);
+        transfer.set_state(handle, State::Resolving);
     }
 
     /// Puts a transfer in the queue of its origin.
@@ -88,7 +88,7 @@ impl<E: Easy> Multi<'_, E> {
         if transfer.state.kind() != StateKind::Pending {
             self.pending += 1;
         }
-        transfer.set_state(State::Pending(ticket));
+        transfer.set_state(handle, State::Pending(ticket));
     }
 
     fn below_host_limit(&self, id: OriginId) -> bool {
@@ -303,7 +303,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         self.dequeue(first);
         if let Some(transfer) = self.transfers.get_mut(first) {
-            transfer.set_state(State::Init);
+            transfer.set_state(first, State::Init);
             self.pending -= 1;
         }
         self.enqueue(first, Queue::Ready);
@@ -314,7 +314,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        conn.set_state(ConnState::Busy(handle));
+        conn.set_state(id, ConnState::Busy(handle));
         let (address, origin) = (conn.address, conn.origin);
         let port = self.origins.get(origin).map_or(0, Origin::port);
         let address = SocketAddr::new(address, port);
@@ -324,7 +324,7 @@ impl<E: Easy> Multi<'_, E> {
         if QUEUE && transfer.state.kind() == StateKind::Pending {
             self.pending -= 1;
         }
-        begin_exchange(transfer, id, reused);
+        begin_exchange(transfer, handle, id, reused);
         let trace = if reused {
             Trace::Reused(address)
         } else {

@@ -103,13 +103,14 @@ impl<E: Easy> Multi<'_, E> {
         };
         transfer.times.resolved = transfer.elapsed(self.now);
         transfer.flags.set(Flag::NextAddress, false);
-        transfer.set_state(State::Connecting(Race {
+        let race = Race {
             attempts: Attempts::EMPTY,
             error: IoError::Unreachable,
             next: 0,
             edition: 0,
             patient: false,
-        }));
+        };
+        transfer.set_state(handle, State::Connecting(race));
         self.try_addresses(cx, handle);
         self.settle(cx, handle);
     }
@@ -215,6 +216,7 @@ impl<E: Easy> Multi<'_, E> {
         cx.platform.open(conn, &target).inspect_err(|_| {
             self.conns.remove_with(conn, drop);
         })?;
+        say_debug!("conn {}: Opening for transfer {}", conn, handle);
         Ok(conn)
     }
 
@@ -252,6 +254,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
+        say_debug!("transfer {}: an address failed: {:?}", handle, error);
         transfer.easy.on_trace(Trace::ConnectFailed(address, error));
         if let State::Connecting(race) = &mut transfer.state {
             race.error = error;
@@ -260,6 +263,7 @@ impl<E: Easy> Multi<'_, E> {
 
     /// The system has no descriptor left, but others are connected: wait for one of them.
     fn put_back<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle, id: OriginId) {
+        say_debug!("transfer {}: no descriptor is left", handle);
         self.lower_ceiling();
         self.reserved -= 1;
         if let Some(transfer) = self.transfers.get_mut(handle) {

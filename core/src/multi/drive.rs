@@ -42,7 +42,12 @@ enum SendError {
 }
 
 /// A connection serves this transfer from now on: a new exchange.
-pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, reused: bool) {
+pub(super) fn begin_exchange<E: Easy>(
+    transfer: &mut Transfer<E>,
+    handle: Handle,
+    conn: ConnId,
+    reused: bool,
+) {
     let options = transfer.easy.options();
     let request = transfer.easy.request();
     let length = if transfer.flags.has(Flag::Rewritten) {
@@ -74,7 +79,7 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
     for timer in [Timer::Connect, Timer::Eyeballs, Timer::Rate] {
         transfer.timers.clear(timer);
     }
-    transfer.set_state(State::Sending(conn));
+    transfer.set_state(handle, State::Sending(conn));
 }
 
 impl<E: Easy> Multi<'_, E> {
@@ -217,7 +222,7 @@ impl<E: Easy> Multi<'_, E> {
         }
         if transfer.exchange.is_awaiting() {
             if let State::Sending(_) = transfer.state {
-                transfer.set_state(State::Awaiting(id));
+                transfer.set_state(handle, State::Awaiting(id));
                 let wait = options.expect_wait;
                 transfer
                     .timers
@@ -227,11 +232,11 @@ impl<E: Easy> Multi<'_, E> {
             transfer.timers.clear(Timer::Expect);
             if transfer.exchange.is_sending() {
                 if let State::Awaiting(_) = transfer.state {
-                    transfer.set_state(State::Sending(id));
+                    transfer.set_state(handle, State::Sending(id));
                 }
             } else {
                 transfer.times.sent = transfer.elapsed(self.now);
-                transfer.set_state(State::Receiving(id));
+                transfer.set_state(handle, State::Receiving(id));
             }
         }
         Ok(())
@@ -306,7 +311,10 @@ impl<E: Easy> Multi<'_, E> {
         let abandoned = sink.abandoned();
         let received = match result {
             // The rest of a response that nobody wants costs more than a new connection.
-            Err(_) if abandoned => return Err(Step::Complete { tainted: true }),
+            Err(_) if abandoned => {
+                say_debug!("conn {}: the rest of the response is too long to read", id);
+                return Err(Step::Complete { tainted: true });
+            }
             Err(error) => return Err(Step::Failed(error)),
             Ok(received) => received,
         };
@@ -333,6 +341,9 @@ impl<E: Easy> Multi<'_, E> {
         let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
         match received.progress {
             Progress::Complete => {
+                if !whole {
+                    say_warn!("conn {}: bytes behind the response", id);
+                }
                 let tainted = !whole || (more && has_more(cx, id));
                 return Err(Step::Complete { tainted });
             }
@@ -361,7 +372,11 @@ fn sending_again<E>(transfer: &mut Transfer<E>) -> bool {
 
 /// Does the connection hold bytes behind a message that is complete?
 fn has_more<P: Platform>(cx: &mut Cx<'_, P>, id: ConnId) -> bool {
-    !matches!(cx.platform.fill(id, 1), Err(Stall::WouldBlock))
+    let heard = cx.platform.fill(id, 1);
+    if matches!(&heard, Ok(lent) if !lent.bytes.is_empty()) {
+        say_warn!("conn {}: bytes behind the response", id);
+    }
+    !matches!(heard, Err(Stall::WouldBlock))
 }
 
 /// The peer has ended the stream.

@@ -77,7 +77,7 @@ impl<E: Easy> Multi<'_, E> {
             .easy
             .on_trace(if keep { Trace::Kept } else { Trace::Closed });
         transfer.exchange.release(&mut self.lines);
-        transfer.set_state(State::Init);
+        transfer.set_state(handle, State::Init);
         self.feed_starved();
         if REUSE && keep {
             self.hand_on(cx, id);
@@ -119,6 +119,7 @@ impl<E: Easy> Multi<'_, E> {
         }
         transfer.retries += 1;
         let rewound = rewind(transfer);
+        say_debug!("transfer {}: its kept connection was dead: again", handle);
         transfer.easy.on_trace(Trace::Retry);
         self.leave_conn(cx, handle, conn, false);
         if let Err(error) = rewound {
@@ -144,10 +145,9 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         transfer.timers.clear_all();
-        transfer.set_state(State::Done(Outcome {
-            result,
-            at: now.into(),
-        }));
+        let at = now.into();
+        transfer.set_state(handle, State::Done(Outcome { result, at }));
+        report(handle, result);
         self.deadlines.set(handle.raw_index(), None);
         self.enqueue(handle, Queue::Done);
         self.running -= 1;
@@ -249,6 +249,17 @@ impl<E: Easy> Multi<'_, E> {
         if let Some(first) = self.queues.starved.front(&self.transfers) {
             self.wake(first);
         }
+    }
+}
+
+/// Tells the log how a transfer has ended.
+fn report(handle: Handle, result: Result<(), Error>) {
+    match result {
+        Ok(()) => say_debug!("transfer {}: complete", handle),
+        Err(error) if error.is_of_peer() => {
+            say_warn!("transfer {}: the peer broke a rule: {:?}", handle, error);
+        }
+        Err(error) => say_debug!("transfer {}: failed: {:?}", handle, error),
     }
 }
 

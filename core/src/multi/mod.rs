@@ -130,6 +130,7 @@ impl<'s, E: Easy> Multi<'s, E> {
     /// # Errors
     /// A capacity that is zero or too small, by its name.
     pub fn new(storage: Storage<'s, E>, config: Config) -> Result<Self, ConfigError> {
+        say_trace!("new: {} transfers", storage.transfers.len());
         let block = storage.line_bytes;
         let usable = block >= Lines::MIN_BLOCK && storage.lines.len() / block.max(1) >= 2;
         let checks = [
@@ -218,6 +219,7 @@ impl<'s, E: Easy> Multi<'s, E> {
 
 /// Bytes of engine memory, without the easy handle: for the table of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sizes {
     /// Of one place for a transfer.
     pub transfer: usize,

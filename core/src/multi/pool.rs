@@ -16,7 +16,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        conn.set_state(ConnState::Idle(self.now.into()));
+        conn.set_state(id, ConnState::Idle(self.now.into()));
         conn.ready = Ready::NONE;
         conn.streak = 0;
         let origin = conn.origin;
@@ -76,7 +76,7 @@ impl<E: Easy> Multi<'_, E> {
                     break;
                 };
                 if let ConnState::Stray(since) = conn.state {
-                    conn.set_state(ConnState::Idle(since));
+                    conn.set_state(id, ConnState::Idle(since));
                 }
                 conn.ready = Ready::NONE;
                 self.idle.push_back(&mut self.conns, id);
@@ -163,5 +163,9 @@ impl<E: Easy> Multi<'_, E> {
 
 /// Is there nothing to be read of an idle connection, and does it still live?
 fn is_quiet<P: Transport + Watch>(platform: &mut P, id: ConnId) -> bool {
-    matches!(platform.fill(id, 1), Err(Stall::WouldBlock))
+    let heard = platform.fill(id, 1);
+    if matches!(&heard, Ok(lent) if !lent.bytes.is_empty()) {
+        say_warn!("conn {}: the peer sent what nobody asked for", id);
+    }
+    matches!(heard, Err(Stall::WouldBlock))
 }

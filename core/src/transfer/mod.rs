@@ -13,7 +13,7 @@ pub(crate) use timers::Timers;
 use crate::features::PACE;
 use crate::http::Exchange;
 use crate::net::IoError;
-use crate::store::{ConnId, Link, Linked, OriginId};
+use crate::store::{ConnId, Handle, Link, Linked, OriginId};
 use crate::time::Instant;
 
 /// In which list a transfer is.
@@ -94,11 +94,18 @@ impl<E> Transfer<E> {
     }
 
     /// Moves to another state, which the table of the machine must allow.
-    pub(crate) fn set_state(&mut self, next: State) {
+    /// Its own id is for the log.
+    pub(crate) fn set_state(&mut self, id: Handle, next: State) {
         debug_assert!(
             self.state.kind().allows(next.kind()),
             "{:?} -> {next:?}",
             self.state
+        );
+        say_debug!(
+            "transfer {}: {:?} -> {:?}",
+            id,
+            self.state.kind(),
+            next.kind()
         );
         self.state = next;
     }

@@ -1,7 +1,5 @@
 //! Tokens, field values and comma lists (RFC 9110 §5.5, §5.6).
 
-use ascii::AsciiStr;
-
 use super::scan::first_control;
 use crate::features::SMALL;
 
@@ -11,12 +9,21 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
-/// The bytes as text, if they are all ASCII: what names are made of, and far less code than text of
-/// any kind.
+/// The bytes as text. They are known to be ASCII if they are text at all.
 #[must_use]
-#[cfg_attr(feature = "small", inline(never))]
+#[cfg(not(feature = "small"))]
 pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
+    core::str::from_utf8(bytes).ok()
+}
+
+/// The bytes as text. They are known to be ASCII if they are text at all: to see that takes far less
+/// code than to check text of any kind.
+#[must_use]
+#[cfg(feature = "small")]
+#[inline(never)]
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    let text = ascii::AsciiStr::from_ascii(bytes);
+    text.ok().map(ascii::AsciiStr::as_str)
 }
 
 /// Are they the same but for the case of letters?

@@ -105,6 +105,7 @@ const READ_IN_A_STEP: u32 = 16 * 1024;
 
 /// An image that is complete, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Verified {
     /// Its length; it starts at the start of [`Layout::image`].
     pub length: u32,

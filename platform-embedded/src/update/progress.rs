@@ -107,6 +107,7 @@ impl Progress {
         self.from = if self.tag.is_empty() { 0 } else { position };
         self.answer = Answer::new();
         self.fault = None;
+        self.limit = 0;
     }
 
     /// The image starts over.

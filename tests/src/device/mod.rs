@@ -136,7 +136,9 @@ fn idle<E: Easy>(multi: &mut Multi<'_, E>, sim: &mut Sim, until: Instant) {
     sim.now = until;
 }
 
-fn step<E: Easy>(multi: &mut Multi<'_, E>, sim: &mut Sim, until: Option<Instant>) -> bool {
+/// Reports what is ready and runs the engine; lets time pass first if nothing is, at most until then.
+/// Answers whether anything was left to happen.
+pub fn step<E: Easy>(multi: &mut Multi<'_, E>, sim: &mut Sim, until: Option<Instant>) -> bool {
     let mut events = sim.events();
     if events.is_empty() {
         let next = sim.next();

@@ -16,6 +16,7 @@ const STEPS: &[Step] = &[
     ("tests", tests),
     ("program over epoll", over_epoll),
     ("swarm", swarm::fixed),
+    ("log lines", log_lines),
     ("no allocator", no_allocator),
     ("features of the core", features),
     ("documentation", documentation),
@@ -57,14 +58,16 @@ fn format() -> Result<(), Fault> {
         "--manifest-path",
         bench::MANIFEST,
     ]))?;
-    shell::run(cargo([
-        "fmt",
-        "--check",
-        "--manifest-path",
-        FIRMWARE,
-        "--all",
-    ]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
+    for manifest in [LOGS, PROOF, FLASH, FIRMWARE] {
+        shell::run(cargo([
+            "fmt",
+            "--check",
+            "--all",
+            "--manifest-path",
+            manifest,
+        ]))?;
+    }
+    Ok(())
 }
 
 fn clippy() -> Result<(), Fault> {
@@ -88,6 +91,33 @@ fn clippy() -> Result<(), Fault> {
     ]))
 }
 
+/// What the engine logs, and that it builds with each of the loggers. Not a part of the workspace's
+/// tests: the features would be on in all that is built together with it.
+fn log_lines() -> Result<(), Fault> {
+    for features in ["defmt", "log", "defmt,log"] {
+        let mut clippy = cargo(["clippy", "-p", "muxfer-core", "--locked"]);
+        clippy.args(["--features", features, "--", "-D", "warnings"]);
+        shell::run(clippy)?;
+    }
+    shell::run(cargo([
+        "clippy",
+        "--all-targets",
+        "--locked",
+        "--manifest-path",
+        LOGS,
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    shell::run(cargo([
+        "test",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+        LOGS,
+    ]))
+}
+
 fn tests() -> Result<(), Fault> {
     shell::run(cargo(["test", "--workspace", "--locked", "--quiet"]))
 }
@@ -108,6 +138,12 @@ fn over_epoll() -> Result<(), Fault> {
 
 /// The fuzz targets, which are built with nightly Rust only.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
+/// The package that holds the engine to what it logs.
+const LOGS: &str = "tests/logs/Cargo.toml";
+
+/// The programs whose flash is measured.
+const FLASH: &str = "platform-embedded/proof/size/Cargo.toml";
 
 /// Firmware, which is built for other machines.
 const FIRMWARE: &str = "platform-embedded/firmware/Cargo.toml";

@@ -14,8 +14,6 @@ type Get = Fetch<String<128>, Sink>;
 /// Eight transfers over four connections to three hosts; six blocks of 256 bytes for header lines.
 type Memory = Resources<Get, 8, 4, 3, 64, 6, 256>;
 
-
-
 /// Where the device begins.
 #[expect(unsafe_code, reason = "the linker looks for this name")]
 // SAFETY: no other symbol of the program has this name.
@@ -28,8 +26,9 @@ pub extern "C" fn _start() -> ! {
     #[expect(unsafe_code, reason = "one static of all memory")]
     let memory = {
         static mut MEMORY: Memory = Memory::new();
+        let memory = &raw mut MEMORY;
         // SAFETY: this function is entered once.
-        unsafe { &mut *(&raw mut MEMORY) }
+        unsafe { &mut *memory }
     };
     let (status, code) = run(memory).unwrap_or((0, 255));
     muxfer_size::report(status, code)

@@ -9,7 +9,7 @@ use muxfer_size::Stack;
 /// Eight transfers over four connections to three hosts; six blocks of 256 bytes for header lines.
 type Memory = Resources<Get, 8, 4, 3, 64, 6, 256>;
 
-/// The largest of the tables of a device.
+/// The easy handle.
 struct Get {
     url: &'static str,
     status: u16,
@@ -47,8 +47,9 @@ pub extern "C" fn _start() -> ! {
     #[expect(unsafe_code, reason = "one static of all memory")]
     let memory = {
         static mut MEMORY: Memory = Memory::new();
+        let memory = &raw mut MEMORY;
         // SAFETY: this function is entered once.
-        unsafe { &mut *(&raw mut MEMORY) }
+        unsafe { &mut *memory }
     };
     let (status, code) = run(memory).unwrap_or((0, 255));
     muxfer_size::report(status, code)
