@@ -31,7 +31,8 @@ static RINGS: Once<Rings<CONNECTIONS, 3072, 512>> = Once::new(Rings::new());
 /// One place more, for DNS.
 static ROOM: Once<[SocketStorage<'static>; CONNECTIONS + 1]> =
     Once::new([SocketStorage::EMPTY; CONNECTIONS + 1]);
-static QUERIES: Place<[Option<DnsQuery>; HOSTS]> = Place::new();
+/// One name is asked for at a time.
+static QUERIES: Place<[Option<DnsQuery>; 1]> = Place::new();
 
 #[muxfer_board::entry]
 fn main() -> ! {
@@ -49,7 +50,7 @@ fn run(node: &mut Node) -> Option<u8> {
     let mut multi = Multi::new(MEMORY.take()?.storage(), config).ok()?;
     let mut set = sockets::set(ROOM.take()?);
     let server: Ipv4Addr = node.settings.get("dns")?.parse().ok()?;
-    let queries = QUERIES.fill([const { None }; HOSTS])?;
+    let queries = QUERIES.fill([const { None }; 1])?;
     let dns = set.add(Socket::new(&[server.into()], &mut queries[..]));
     let mut network: Network<_, CONNECTIONS> = Network {
         sockets: Sockets::new(),
