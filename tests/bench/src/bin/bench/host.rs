@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::Command;
 
-use crate::Arguments;
 use crate::cores::Cores;
 
 /// The lock file of this workspace, which says what was built.
@@ -42,13 +41,10 @@ pub(crate) fn describe(cores: &Cores) -> String {
 
 /// How one section came about. The load says how much else the machine had to do: the server and a
 /// client alone make it one to two.
-pub(crate) fn how(name: &str, arguments: &Arguments) -> String {
+pub(crate) fn how(command: &str, name: &str, rounds: u32) -> String {
     let load = read("/proc/loadavg");
     let load = load.split(' ').nth(1).unwrap_or("unknown");
-    let rounds = arguments.rounds;
-    format!(
-        "`cargo xtask bench --only {name} --rounds {rounds}`, load of the last 5 minutes {load}"
-    )
+    format!("`{command} --only {name} --rounds {rounds}`, load of the last 5 minutes {load}")
 }
 
 fn unknown() -> String {
