@@ -29,6 +29,11 @@ pub trait Lab {
     /// Where a peer listens.
     fn address(&self) -> SocketAddr;
 
+    /// What its peers speak.
+    fn scheme(&self) -> Scheme {
+        Scheme::Http
+    }
+
     /// Makes sure that the far end of the connection that was opened last exists. The other
     /// `remote` methods are about this one; the far ends before it stay as they are.
     fn accept(&mut self);
@@ -68,7 +73,7 @@ impl<'a, L: Lab> Bench<'a, L> {
     fn try_open(&mut self, conn: ConnId) -> Result<(), IoError> {
         let address = self.lab.address();
         let target = Target {
-            scheme: Scheme::Http,
+            scheme: self.lab.scheme(),
             host: "lab.example",
             settings: 0,
             address,

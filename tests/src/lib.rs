@@ -21,5 +21,6 @@ pub mod sizes;
 pub mod soak;
 pub mod source;
 pub mod swarm;
+pub mod tls;
 pub mod torture;
 pub mod world;
