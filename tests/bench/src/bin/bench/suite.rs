@@ -45,7 +45,13 @@ pub(crate) const TLS: Suite = Suite {
     tls: true,
     workloads: secure::WORKLOADS,
     counts: &[],
-    clients: &[Client::Openssl, Client::Curl, Client::Reqwest],
+    clients: &[
+        Client::Openssl,
+        Client::Epoll,
+        Client::Uring,
+        Client::Curl,
+        Client::Reqwest,
+    ],
     compared: &[Client::Openssl, Client::Curl],
 };
 
