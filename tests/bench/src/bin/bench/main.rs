@@ -130,7 +130,7 @@ fn run(suite: &Suite, arguments: &Arguments) -> Outcome<()> {
     let servers = server::Servers::start(&cores, suite.tls)?;
     let clients = arguments.clients(suite);
 
-    let (host, document) = (host::describe(&cores), suite.document());
+    let (host, document) = (host::describe(&cores, suite.tls), suite.document());
     let keep = |name: &str, text: &str| {
         println!("{text}");
         if !arguments.is_kept() {

@@ -88,7 +88,7 @@ struct Times {
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     check_names(&arguments.only, NAMES)?;
     let cores = Cores::choose()?;
-    let host = host::describe(&cores);
+    let host = host::describe(&cores, true);
     let keep = |name: &str, rounds: u32, text: &str| {
         println!("{text}");
         if arguments.quick || arguments.rounds < 7 {

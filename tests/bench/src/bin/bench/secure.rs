@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use muxfer_tests::files::Folder;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::Outcome;
 use crate::client::Client;
@@ -121,6 +121,9 @@ impl Secure {
     /// Keys are of ECDSA on P-256, as rcgen makes them if not told otherwise.
     fn certify(&self) -> Outcome<()> {
         let mut ca = CertificateParams::new(Vec::new())?;
+        // With the name that rcgen gives to both, the server's would look like its own issuer.
+        ca.distinguished_name
+            .push(DnType::CommonName, "muxfer bench");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
