@@ -41,10 +41,10 @@ pub(crate) fn describe(cores: &Cores, tls: bool) -> String {
 
 /// How one section came about. The load says how much else the machine had to do: the server and a
 /// client alone make it one to two.
-pub(crate) fn how(command: &str, name: &str, rounds: u32) -> String {
+pub(crate) fn how(call: &str) -> String {
     let load = read("/proc/loadavg");
     let load = load.split(' ').nth(1).unwrap_or("unknown");
-    format!("`{command} --only {name} --rounds {rounds}`, load of the last 5 minutes {load}")
+    format!("`{call}`, load of the last 5 minutes {load}")
 }
 
 /// nginx says so only if it runs with another one than it was built with.

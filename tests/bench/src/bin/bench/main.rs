@@ -136,7 +136,8 @@ fn run(suite: &Suite, arguments: &Arguments) -> Outcome<()> {
         if !arguments.is_kept() {
             return Ok(());
         }
-        let how = host::how(suite.command, name, arguments.rounds);
+        let (command, rounds) = (suite.command, arguments.rounds);
+        let how = host::how(&format!("{command} --only {name} --rounds {rounds}"));
         document.write(&host, name, &format!("{text}\n{how}"))
     };
     let mut curves = plot::Curves::default();

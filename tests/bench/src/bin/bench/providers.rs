@@ -4,7 +4,7 @@
 //! building takes is in `builds.rs`; here is what they do.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cores::{self, Cores};
@@ -89,39 +89,36 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     check_names(&arguments.only, NAMES)?;
     let cores = Cores::choose()?;
     let host = host::describe(&cores, true);
-    let keep = |name: &str, rounds: u32, text: &str| {
+    let keep = |name: &str, times: &str, text: &str| {
         println!("{text}");
         if arguments.quick || arguments.rounds < 7 {
             println!("Nothing was written: only seven rounds or more are kept.");
             return Ok(());
         }
-        let how = host::how(COMMAND, name, rounds);
+        let how = host::how(&format!("{COMMAND} --only {name} {times}"));
         tls_document().write(&host, name, &format!("{text}\n{how}"))
     };
     let wants =
         |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     if wants(BUILDS) {
         let rounds = if arguments.quick { 1 } else { arguments.builds };
-        keep(
-            BUILDS,
-            rounds,
-            &builds::run(rounds, arguments.lock.as_deref())?,
-        )?;
+        let text = builds::run(rounds, arguments.lock.as_deref())?;
+        keep(BUILDS, &format!("--builds {rounds}"), &text)?;
     }
     if wants(SPEED) {
         let rounds = if arguments.quick { 2 } else { arguments.rounds };
-        for contender in CONTENDERS {
-            builds::program(contender.provider)?;
-        }
+        let programs = CONTENDERS.iter();
+        let programs = programs.map(|contender| builds::program(contender.provider));
+        let programs = programs.collect::<Outcome<Vec<_>>>()?;
         cores::pin(cores.client)?;
-        let rounds_of = rounds_of(arguments, rounds)?;
-        keep(SPEED, rounds, &table(&rounds_of))?;
+        let times = times(arguments, rounds, &programs)?;
+        keep(SPEED, &format!("--rounds {rounds}"), &table(&times))?;
     }
     Ok(())
 }
 
 /// The times of each contender, round by round. Who begins changes.
-fn rounds_of(arguments: &Arguments, rounds: u32) -> Outcome<Vec<Vec<Times>>> {
+fn times(arguments: &Arguments, rounds: u32, programs: &[PathBuf]) -> Outcome<Vec<Vec<Times>>> {
     let secure = Secure::new()?;
     let mut times = vec![Vec::new(); CONTENDERS.len()];
     for round in 0..rounds as usize {
@@ -129,7 +126,7 @@ fn rounds_of(arguments: &Arguments, rounds: u32) -> Outcome<Vec<Vec<Times>>> {
         let _held = measure::hold(arguments.lock.as_deref())?;
         for turn in 0..CONTENDERS.len() {
             let which = (round + turn) % CONTENDERS.len();
-            let measured = CONTENDERS[which].measure(&secure, arguments.quick)?;
+            let measured = CONTENDERS[which].measure(&programs[which], &secure, arguments.quick)?;
             times[which].push(measured);
         }
     }
@@ -137,13 +134,13 @@ fn rounds_of(arguments: &Arguments, rounds: u32) -> Outcome<Vec<Vec<Times>>> {
 }
 
 impl Contender {
-    fn measure(&self, secure: &Secure, quick: bool) -> Outcome<Times> {
+    fn measure(&self, program: &Path, secure: &Secure, quick: bool) -> Outcome<Times> {
         let (handshakes, mib) = if quick {
             ("200", "64")
         } else {
             ("2000", "1024")
         };
-        let mut command = Command::new(builds::program(self.provider)?);
+        let mut command = Command::new(program);
         command.args(["--provider", self.provider, "--group", self.group]);
         command.args(["--handshakes", handshakes, "--mib", mib]);
         command.arg("--roots").arg(secure.ca());
