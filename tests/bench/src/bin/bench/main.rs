@@ -164,3 +164,21 @@ fn run(suite: &Suite, arguments: &Arguments) -> Outcome<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_with_and_without_a_task_are_understood() {
+        let call = |words: &str| Call::try_parse_from(words.split(' '));
+        let plain = call("bench --quick --only kept-1").unwrap();
+        assert!(plain.task.is_none() && plain.arguments.quick);
+        let tls = call("bench tls --only tls-bulk-1").unwrap();
+        let Some(Task::Tls(arguments)) = tls.task else {
+            panic!("no task");
+        };
+        assert!(arguments.check(&suite::TLS).is_ok() && arguments.check(&suite::PLAIN).is_err());
+        assert!(call("bench providers --builds 0").is_err());
+    }
+}

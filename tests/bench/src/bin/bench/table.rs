@@ -188,6 +188,29 @@ mod tests {
     }
 
     #[test]
+    fn targets_stand_below_the_table_with_what_became_of_them() {
+        let report = |cpu_ns| Report {
+            requests: 1,
+            wall_ns: 1_000,
+            cpu_ns,
+            ..Report::default()
+        };
+        let results = Results::from([
+            (Client::Openssl, vec![report(1_000)]),
+            (Client::Epoll, vec![report(1_800)]),
+            (Client::Uring, vec![report(2_000)]),
+            (Client::Curl, vec![report(4_000)]),
+        ]);
+        let suite = &crate::suite::TLS;
+        let text = timed(suite, &suite.workloads[0], &results);
+        assert!(text.contains("| × null client | × libcurl |"));
+        assert!(text.contains("muxfer, epoll: target at most 0.45 × libcurl, measured 0.45 "));
+        assert!(text.contains("(0.45–0.45): reached") && text.contains("(0.50–0.50): missed"));
+        // Nobody has run reqwest.
+        assert!(!text.contains("reqwest"));
+    }
+
+    #[test]
     fn ratios_are_those_of_the_same_round() {
         let report = |cpu_ns| Report {
             requests: 1,
