@@ -22,17 +22,14 @@ const BURST: usize = 2_000_000;
 pub trait Lab {
     /// What is tested.
     type Platform: Transport + Watch;
+    /// What its peers speak.
+    const SCHEME: Scheme = Scheme::Http;
 
     /// The platform.
     fn platform(&mut self) -> &mut Self::Platform;
 
     /// Where a peer listens.
     fn address(&self) -> SocketAddr;
-
-    /// What its peers speak.
-    fn scheme(&self) -> Scheme {
-        Scheme::Http
-    }
 
     /// Makes sure that the far end of the connection that was opened last exists. The other
     /// `remote` methods are about this one; the far ends before it stay as they are.
@@ -71,12 +68,11 @@ impl<'a, L: Lab> Bench<'a, L> {
     }
 
     fn try_open(&mut self, conn: ConnId) -> Result<(), IoError> {
-        let address = self.lab.address();
         let target = Target {
-            scheme: self.lab.scheme(),
+            scheme: L::SCHEME,
             host: "lab.example",
             settings: 0,
-            address,
+            address: self.lab.address(),
         };
         self.platform().open(conn, &target)
     }

@@ -109,16 +109,14 @@ impl<L: Loop> TlsLab<L> {
 impl<L: Loop> Lab for TlsLab<L> {
     type Platform = Tls<L>;
 
+    const SCHEME: Scheme = Scheme::Https;
+
     fn platform(&mut self) -> &mut Tls<L> {
         &mut self.platform
     }
 
     fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("an address")
-    }
-
-    fn scheme(&self) -> Scheme {
-        Scheme::Https
     }
 
     fn accept(&mut self) {
@@ -135,6 +133,8 @@ impl<L: Loop> Lab for TlsLab<L> {
             }
         };
         stream.set_nonblocking(true).expect("a mode");
+        // What follows the handshake would wait for the client's acknowledgement.
+        stream.set_nodelay(true).expect("a mode");
         let mut tls = ServerConnection::new(Arc::clone(&self.config)).expect("a configuration");
         tls.set_buffer_limit(None);
         self.remotes.push(Remote {

@@ -236,11 +236,16 @@ impl<P: Transport + Watch> Tls<P> {
             let n = room.len().min(rest.len());
             room[..n].copy_from_slice(&rest[..n]);
             self.inner.commit(conn, n)?;
+            session.unflushed = true;
             session.unsent_at += n;
             if session.unsent_at >= session.unsent.len() {
                 session.unsent_at = 0;
                 self.buffers.take_back(&mut session.unsent);
             }
+        }
+        if session.unflushed {
+            self.inner.flush(conn)?;
+            session.unflushed = false;
         }
         Ok(())
     }
@@ -278,7 +283,7 @@ fn translate(
     let Some(session) = find(sessions, conn) else {
         return Some(event);
     };
-    if session.has_unsent() && ready.contains(Ready::WRITE) {
+    if session.has_pending() && ready.contains(Ready::WRITE) {
         writable.push(conn);
     }
     if session.want.is_none() {
@@ -303,7 +308,13 @@ fn translate(
     if ready.contains(Ready::ERROR) {
         heard |= Ready::ERROR;
     }
-    (!heard.is_none()).then_some(Event::Socket(conn, heard))
+    // Masks are hints. Only what was asked for in secret is kept secret.
+    let own = ready == Ready::WRITE && session.told.contains(Interest::WRITE);
+    match heard.is_none() {
+        true if own => None,
+        true => Some(event),
+        false => Some(Event::Socket(conn, heard)),
+    }
 }
 
 impl<P: Loop> Loop for Tls<P> {

@@ -145,8 +145,10 @@ fn decrypt(session: &mut Session, buffers: &mut Buffers, bytes: usize) -> Option
         buffers.owner = Some(session.id);
     }
     session.unsent = unsent;
-    if !session.has_unsent() {
+    if !session.has_unsent() && looked.result.is_ok() {
         buffers.take_back(&mut session.unsent);
     }
-    looked.result.err().map(|error| session.fail_by(&error))
+    let error = looked.result.err()?;
+    let rest = &mut buffers.cipher[looked.used.min(bytes)..bytes];
+    Some(session.fail_by(&error, rest))
 }

@@ -68,6 +68,8 @@ pub(super) struct Session {
     /// Records that the inner transport did not take.
     pub(super) unsent: Vec<u8>,
     pub(super) unsent_at: usize,
+    /// The inner transport has taken records, and may not have handed them on.
+    pub(super) unflushed: bool,
 }
 
 /// What came of a look at received records.
@@ -106,6 +108,7 @@ impl Session {
             held_at: 0,
             unsent: Vec::new(),
             unsent_at: 0,
+            unflushed: false,
         }
     }
 
@@ -129,6 +132,11 @@ impl Session {
         !self.unsent.is_empty()
     }
 
+    /// Are there records that have not reached the system?
+    pub(super) fn has_pending(&self) -> bool {
+        self.has_unsent() || self.unflushed
+    }
+
     /// Is there an end to be told, once all plaintext is consumed?
     pub(super) fn has_end(&self) -> bool {
         self.end != End::Open && !self.end_told
@@ -139,7 +147,7 @@ impl Session {
         if self.want.is_none() {
             return Interest::NONE;
         }
-        let unsent = match self.has_unsent() {
+        let unsent = match self.has_pending() {
             true => Interest::WRITE,
             false => Interest::NONE,
         };
@@ -158,14 +166,14 @@ impl Session {
         }
     }
 
-    /// What rustls has found wrong. What it has to say about it goes to the peer, if it can.
-    pub(super) fn fail_by(&mut self, error: &Error) -> Fault {
+    /// What rustls has found wrong. What it has to say about it goes to the peer, if it can. `rest` is
+    /// what it had not used up.
+    pub(super) fn fail_by(&mut self, error: &Error, rest: &mut [u8]) -> Fault {
         let fault = Fault::of(error, self.asked);
         self.fail(IoError::Tls(fault.error));
-        // The alert. What follows is the error once more.
         let Session { link, unsent, .. } = self;
         if let Link::Greeting(tls) | Link::Up(tls) = link {
-            let _ = look(tls, &mut [], &mut Vec::new(), unsent);
+            take_alert(tls, rest, unsent);
         }
         fault
     }
@@ -196,7 +204,8 @@ impl Session {
         debug_assert!(plain.is_empty(), "plaintext that was not seen before");
         partial.drain(..looked.used.min(partial.len()));
         if let Err(error) = looked.result {
-            let fault = self.fail_by(&error);
+            let mut rest = std::mem::take(partial);
+            let fault = self.fail_by(&error, &mut rest);
             return Err(IoError::Tls(fault.error));
         }
         let mut writing = writer(tls, partial).ok_or(IoError::Closed)?;
@@ -281,6 +290,15 @@ pub(super) fn look(
         if !goes_on {
             return looked;
         }
+    }
+}
+
+/// The alert that rustls has ready after it has found an error. It must be shown the bytes that it has
+/// not used up: it remembers where in them parts of messages lie.
+fn take_alert(tls: &mut UnbufferedClientConnection, rest: &mut [u8], unsent: &mut Vec<u8>) {
+    let status = tls.process_tls_records(rest);
+    if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state {
+        encode_behind(&mut data, unsent);
     }
 }
 

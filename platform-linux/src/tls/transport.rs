@@ -36,7 +36,7 @@ impl<P: Transport + Watch> Tls<P> {
             self.pull(conn, at_most)?;
             if self
                 .session(conn)
-                .is_some_and(|session| session.has_unsent())
+                .is_some_and(|session| session.has_pending())
             {
                 // A failure is told to whoever sends next.
                 let _ = self.send_unsent(conn);
@@ -85,14 +85,15 @@ impl<P: Transport + Watch> Tls<P> {
 
     /// The last word, as far as it finds room.
     fn say_farewell(&mut self, conn: ConnId) {
+        // A part of a record, or an alert: nothing can go before it.
+        if self.send_unsent(conn).is_err() {
+            return;
+        }
         let Some(session) = find(&mut self.sessions, conn) else {
             return;
         };
         let sound = session.is_up() && !matches!(session.end, End::Failed(_));
-        if session.has_unsent() {
-            // A part of a record, or an alert: nothing can go between.
-            let _ = self.send_unsent(conn);
-        } else if sound && let Ok(room) = self.inner.reserve(conn) {
+        if sound && let Ok(room) = self.inner.reserve(conn) {
             let n = session.farewell(room);
             // The connection ends, whatever becomes of this.
             let _ = self.inner.commit(conn, n);
@@ -218,7 +219,7 @@ impl<P: Transport + Watch> Transport for Tls<P> {
     fn flush(&mut self, conn: ConnId) -> Nb<()> {
         if self
             .session(conn)
-            .is_some_and(|session| session.has_unsent())
+            .is_some_and(|session| session.has_pending())
         {
             let sent = self.send_unsent(conn);
             self.rewatch(conn);

@@ -2,12 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A proxy for one connection.
 #[derive(Debug)]
 pub struct Cutter {
     address: SocketAddr,
+    passed: Arc<AtomicUsize>,
 }
 
 impl Cutter {
@@ -19,9 +22,17 @@ impl Cutter {
     pub fn start(to: SocketAddr, records: usize, bytes: usize) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
+        let passed = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&passed);
         // Whatever breaks, the client's side of it is what is tested.
-        thread::spawn(move || drop(relay(&listener, to, records, bytes)));
-        Self { address }
+        thread::spawn(move || drop(relay(&listener, to, records, bytes, &count)));
+        Self { address, passed }
+    }
+
+    /// How many records have passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.passed.load(Ordering::Acquire)
     }
 
     /// Where it listens.
@@ -31,8 +42,15 @@ impl Cutter {
     }
 }
 
-fn relay(listener: &TcpListener, to: SocketAddr, records: usize, bytes: usize) -> io::Result<()> {
+fn relay(
+    listener: &TcpListener,
+    to: SocketAddr,
+    records: usize,
+    bytes: usize,
+    passed: &AtomicUsize,
+) -> io::Result<()> {
     let (mut client, _) = listener.accept()?;
+    client.set_nodelay(true)?;
     let mut server = TcpStream::connect(to)?;
     let (mut from, mut into) = (client.try_clone()?, server.try_clone()?);
     let up = thread::spawn(move || io::copy(&mut from, &mut into));
@@ -41,6 +59,7 @@ fn relay(listener: &TcpListener, to: SocketAddr, records: usize, bytes: usize) -
             break;
         };
         client.write_all(&record)?;
+        passed.fetch_add(1, Ordering::AcqRel);
     }
     if bytes > 0
         && let Some(record) = record(&mut server)?
@@ -65,14 +84,4 @@ fn record(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     record.resize(5 + length, 0);
     from.read_exact(&mut record[5..])?;
     Ok(Some(record))
-}
-
-/// The lengths of the records in a stream, the last one maybe cut.
-#[must_use]
-pub fn records(mut stream: &[u8]) -> Vec<usize> {
-    let mut lengths = Vec::new();
-    while let Ok(Some(record)) = record(&mut stream) {
-        lengths.push(record.len());
-    }
-    lengths
 }

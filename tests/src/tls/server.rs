@@ -70,6 +70,8 @@ pub struct Shape {
     pub alpn: Vec<Vec<u8>>,
     /// Clients must show a certificate of this authority.
     pub clients_of: Option<Vec<u8>>,
+    /// Lets keys be taken out of its connections.
+    pub extraction: bool,
     /// How many tickets it sends in TLS 1.3; `None` is two.
     pub tickets: Option<usize>,
 }
@@ -132,6 +134,7 @@ impl Shape {
         let mut config = builder.with_cert_resolver(Arc::new(Always(Arc::new(shown))));
         config.alpn_protocols.clone_from(&self.alpn);
         config.send_tls13_tickets = self.tickets.unwrap_or(2);
+        config.enable_secret_extraction = self.extraction;
         config.ticketer = rustls::crypto::ring::Ticketer::new().expect("random numbers");
         Arc::new(config)
     }
