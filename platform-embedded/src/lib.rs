@@ -1,21 +1,34 @@
-//! muxfer on microcontrollers: the place of the transport for embedded network stacks.
-//!
-//! The engine needs three things of a platform, all of them in
-//! [`platform`](muxfer_core::platform): byte streams that lend their buffers
-//! ([`Transport`](muxfer_core::platform::Transport)), a watch on sockets and time
-//! ([`Watch`](muxfer_core::platform::Watch)), and names
-//! ([`Resolver`](muxfer_core::platform::Resolver)). This crate is where they will be implemented over
-//! an embedded stack, whose ring buffers can be lent as they are.
+//! muxfer on microcontrollers: the engine over embedded network stacks, without std, without an
+//! allocator and without `unsafe`.
 //!
 //! # What is here
-//! The engine, exported again, so that firmware names one crate; and beside this crate the package
-//! `proof`, which links the engine into a static library without std and without an allocator. It is
-//! built by `cargo xtask test`.
+//! * The engine, exported again, so that firmware names one crate.
+//! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
+//! * `nal` (feature `nal`): the platform over any stack that implements the traits of embedded-nal.
+//! * Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
+//!   bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They
+//!   are easy handles, and the application drives them step by step ([`Step`]).
 //!
-//! # What is not here yet
-//! A transport, a resolver, TLS and examples of firmware. Until then a program for a device writes
-//! the three traits itself; `proof/src/nothing.rs` shows which methods there are.
+//! Beside this crate the package `proof` links the engine into a static library without std and without
+//! an allocator, and the workspace `firmware` has examples that run under QEMU. `cargo xtask test` builds
+//! both.
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+mod either;
+#[cfg(feature = "nal")]
+pub mod nal;
+mod redirect;
+pub mod retry;
+#[cfg(feature = "smoltcp")]
+pub mod smoltcp;
+mod step;
+pub mod telemetry;
+pub mod update;
+
+pub use either::Either;
 pub use muxfer_core;
+pub use step::Step;
