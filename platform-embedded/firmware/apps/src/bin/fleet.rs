@@ -33,6 +33,9 @@ static ROOM: Once<[SocketStorage<'static>; CONNECTIONS + 1]> =
     Once::new([SocketStorage::EMPTY; CONNECTIONS + 1]);
 /// One name is asked for at a time.
 static QUERIES: Place<[Option<DnsQuery>; 1]> = Place::new();
+/// Not on the stack, which is for what comes and goes.
+static ENGINE: Place<Multi<'static, Easy>> = Place::new();
+static NETWORK: Place<Network<Dns<'static, HOSTS>, CONNECTIONS>> = Place::new();
 
 #[muxfer_board::entry]
 fn main() -> ! {
@@ -47,16 +50,16 @@ fn run(node: &mut Node) -> Option<u8> {
         seed: node.seed().into(),
         ..Config::DEFAULT
     };
-    let mut multi = Multi::new(MEMORY.take()?.storage(), config).ok()?;
+    let multi = ENGINE.fill(Multi::new(MEMORY.take()?.storage(), config).ok()?)?;
     let mut set = sockets::set(ROOM.take()?);
     let server: Ipv4Addr = node.settings.get("dns")?.parse().ok()?;
     let queries = QUERIES.fill([const { None }; 1])?;
     let dns = set.add(Socket::new(&[server.into()], &mut queries[..]));
-    let mut network: Network<_, CONNECTIONS> = Network {
+    let network = NETWORK.fill(Network {
         sockets: Sockets::new(),
         set,
-        names: Dns::<HOSTS>::new(dns, Fixed(&[])),
-    };
+        names: Dns::new(dns, Fixed(&[])),
+    })?;
     network.sockets.seed(node.seed());
     network.lend(RINGS.take()?.sockets());
     let settings = node.settings;
@@ -64,12 +67,12 @@ fn run(node: &mut Node) -> Option<u8> {
     for url in settings.all("url") {
         let easy = Easy::get(url, Digest::default()).ok()?;
         let easy = easy.options(limits::options(&settings));
-        network.add(node, &mut multi, easy).then_some(())?;
+        network.add(node, multi, easy).then_some(())?;
         left += 1;
     }
     let (mut status, mut most) = (0, 0);
     while left > 0 {
-        let due = network.turn(node, &mut multi, |ended| {
+        let due = network.turn(node, multi, |ended| {
             left -= 1;
             let name: String<96> = ended.easy.url().try_into().unwrap_or_default();
             let body = ended.easy.into_sink();
