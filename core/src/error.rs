@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::net::IoError;
+use crate::net::{IoError, TlsError};
 use crate::time::Timer;
 
 /// What is wrong with a URL (RFC 3986 §3, RFC 9110 §4.2).
@@ -152,6 +152,7 @@ impl Error {
             Self::Internal => 2,
             Self::BadUrl(_) => 3,
             Self::Resolve => 6,
+            Self::Connect(IoError::Tls(why)) => secured(*why),
             Self::Connect(_) => 7,
             Self::BadResponse(ResponseError::ContentRange) | Self::RangeIgnored => 33,
             Self::BadResponse(_) => 8,
@@ -171,6 +172,19 @@ impl Error {
             Self::Rewind => 65,
             Self::Limit(_) => 100,
         }
+    }
+}
+
+/// `CURLE_SSL_*` of a handshake that failed.
+const fn secured(why: TlsError) -> u8 {
+    if why.is_certificate() {
+        60
+    } else if matches!(why, TlsError::Settings) {
+        77
+    } else if matches!(why, TlsError::PinMismatch) {
+        90
+    } else {
+        35
     }
 }
 

@@ -136,6 +136,8 @@ pub enum IoError {
     TimedOut,
     /// No way to the peer (`EHOSTUNREACH`, `ENETUNREACH`, …).
     Unreachable,
+    /// The connection can't be secured, or is no longer.
+    Tls(TlsError),
     /// The platform can't do it at all.
     Unsupported,
     /// Anything else, with the platform's own number.
@@ -153,9 +155,116 @@ impl fmt::Display for IoError {
             Self::Refused => "refused",
             Self::Reset => "reset by peer",
             Self::TimedOut => "timed out",
+            Self::Tls(why) => return why.fmt(f),
             Self::Unreachable => "unreachable",
             Self::Unsupported => "not supported by the platform",
             Self::Other(code) => return write!(f, "error {code}"),
+        })
+    }
+}
+
+/// Why a connection can't be secured, in a word; a platform may know more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The certificate has expired.
+    Expired,
+    /// The certificate is not valid yet.
+    NotYetValid,
+    /// The certificate is for other names.
+    WrongName,
+    /// The certificate comes from nobody who is trusted.
+    UnknownIssuer,
+    /// The certificate vouches for itself, and is not trusted.
+    SelfSigned,
+    /// A signature in the chain of certificates, or that of the handshake, is wrong.
+    BadSignature,
+    /// A signature was made by a method that is not accepted.
+    WeakSignature,
+    /// The certificate was revoked.
+    Revoked,
+    /// Whether the certificate was revoked can't be known.
+    RevocationUnknown,
+    /// A certificate of the chain is for another purpose.
+    WrongUsage,
+    /// An authority of the chain may not vouch for this name, or not over so many others.
+    Constraint,
+    /// The certificate can't be understood, or there is none.
+    BadCertificate,
+    /// None of the keys that were pinned.
+    PinMismatch,
+    /// The peer wants a certificate of ours, and has none or another.
+    ClientCertificate,
+    /// No common version of the protocol.
+    Version,
+    /// No common protocol above it.
+    Alpn,
+    /// The peer has refused, with this alert (RFC 8446 §6).
+    Alert(u8),
+    /// What the peer sends is not TLS, or breaks its rules.
+    Protocol,
+    /// The stream has ended without the peer's word for it: it may have been cut off.
+    Truncated,
+    /// The host can't be named in a certificate.
+    HostName,
+    /// The settings asked for can't be used.
+    Settings,
+}
+
+impl TlsError {
+    /// Is it the peer's certificate that is refused?
+    #[must_use]
+    pub const fn is_certificate(self) -> bool {
+        match self {
+            Self::Expired
+            | Self::NotYetValid
+            | Self::WrongName
+            | Self::UnknownIssuer
+            | Self::SelfSigned
+            | Self::BadSignature
+            | Self::WeakSignature
+            | Self::Revoked
+            | Self::RevocationUnknown
+            | Self::WrongUsage
+            | Self::Constraint
+            | Self::BadCertificate => true,
+            Self::PinMismatch
+            | Self::ClientCertificate
+            | Self::Version
+            | Self::Alpn
+            | Self::Alert(_)
+            | Self::Protocol
+            | Self::Truncated
+            | Self::HostName
+            | Self::Settings => false,
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "the certificate has expired",
+            Self::NotYetValid => "the certificate is not valid yet",
+            Self::WrongName => "the certificate is for another host",
+            Self::UnknownIssuer => "the certificate's issuer is not known",
+            Self::SelfSigned => "the certificate is self-signed",
+            Self::BadSignature => "a signature is wrong",
+            Self::WeakSignature => "a signature of a kind that is not accepted",
+            Self::Revoked => "the certificate was revoked",
+            Self::RevocationUnknown => "whether the certificate was revoked is not known",
+            Self::WrongUsage => "a certificate is for another purpose",
+            Self::Constraint => "an authority may not vouch for this host",
+            Self::BadCertificate => "the certificate is malformed",
+            Self::PinMismatch => "the public key is not one that is pinned",
+            Self::ClientCertificate => "the peer wants a client certificate",
+            Self::Version => "no common version of TLS",
+            Self::Alpn => "no common protocol above TLS",
+            Self::Alert(code) => return write!(f, "refused by the peer with alert {code}"),
+            Self::Protocol => "the peer does not speak TLS as it should",
+            Self::Truncated => "the connection was cut off without TLS's word for its end",
+            Self::HostName => "the host can't be named in a certificate",
+            Self::Settings => "the TLS settings can't be used",
         })
     }
 }

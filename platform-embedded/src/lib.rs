@@ -19,3 +19,6 @@
 #![forbid(unsafe_code)]
 
 pub use muxfer_core;
+
+#[cfg(feature = "tls")]
+pub mod tls;

@@ -301,6 +301,11 @@ impl<E: Easy> Multi<'_, E> {
                 Err(Stall::Failed(error)) => {
                     self.close_attempt(cx, handle, id);
                     self.attempt_failed(handle, address, error);
+                    if let IoError::Tls(_) = error {
+                        // A host whose certificate is refused is not asked again elsewhere.
+                        self.complete(cx, handle, Err(Error::Connect(error)));
+                        return;
+                    }
                     failed = true;
                 }
             }
