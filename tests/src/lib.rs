@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod corpus;
 pub mod descriptors;
+pub mod device_tls;
 pub mod differential;
 pub mod files;
 pub mod fuzz;

@@ -44,8 +44,6 @@ pub(super) struct State {
     pub(super) told: Interest,
     /// There is work though no event will come.
     pub(super) due: bool,
-    /// Has the engine been told that it stands?
-    pub(super) opened: bool,
     pub(super) host: String<HOST, u8>,
     pub(super) settings: u32,
     pub(super) secrets: Secrets,
@@ -93,7 +91,6 @@ impl State {
         want: Interest::NONE,
         told: Interest::NONE,
         due: false,
-        opened: false,
         host: String::new(),
         settings: 0,
         secrets: Secrets::NONE,
