@@ -1,24 +1,29 @@
-//! muxfer on microcontrollers: the place of the transport for embedded network stacks.
-//!
-//! The engine needs three things of a platform, all of them in
-//! [`platform`](muxfer_core::platform): byte streams that lend their buffers
-//! ([`Transport`](muxfer_core::platform::Transport)), a watch on sockets and time
-//! ([`Watch`](muxfer_core::platform::Watch)), and names
-//! ([`Resolver`](muxfer_core::platform::Resolver)). This crate is where they will be implemented over
-//! an embedded stack, whose ring buffers can be lent as they are.
+//! muxfer on microcontrollers: the engine over embedded network stacks, without std, without an
+//! allocator and without `unsafe`.
 //!
 //! # What is here
-//! The engine, exported again, so that firmware names one crate; and beside this crate the package
-//! `proof`, which links the engine into a static library without std and without an allocator. It is
-//! built by `cargo xtask test`.
+//! * The engine, exported again, so that firmware names one crate.
+//! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
+//! * `tls` (feature `tls`): `https` origins over any of the platforms.
 //!
-//! # What is not here yet
-//! A transport, a resolver, TLS and examples of firmware. Until then a program for a device writes
-//! the three traits itself; `proof/src/nothing.rs` shows which methods there are.
+//! Beside this crate the package `proof` links the engine into a static library without std and without
+//! an allocator. It is built by `cargo xtask test`.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod either;
+mod redirect;
+pub mod retry;
+mod step;
+pub mod telemetry;
+pub mod update;
+
+pub use either::Either;
 pub use muxfer_core;
+pub use step::Step;
+
+#[cfg(feature = "smoltcp")]
+pub mod smoltcp;
 
 #[cfg(feature = "tls")]
 pub mod tls;

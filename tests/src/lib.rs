@@ -21,6 +21,7 @@ pub mod sim;
 pub mod sizes;
 pub mod soak;
 pub mod source;
+pub mod stack;
 pub mod swarm;
 pub mod torture;
 pub mod world;

@@ -1,4 +1,4 @@
-//! The laws of `core/src/platform.rs`, on the simulated platform, on epoll and on io_uring.
+//! The laws of `core/src/platform.rs`, on the simulated platform, on epoll, on io_uring and on smoltcp.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,6 +8,7 @@ use muxfer_core::{ConnId, Event};
 use muxfer_linux::{Epoll, EpollOptions, Loop, SocketOptions, Uring, UringOptions};
 use muxfer_tests::laws::{self, Lab};
 use muxfer_tests::sim::{Act, Call, Listen, Sim};
+use muxfer_tests::stack::LoopbackLab;
 
 /// How long one `settle` of a real platform lasts at most.
 const SETTLE: Duration = Duration::from_millis(40);
@@ -240,15 +241,17 @@ macro_rules! on_each_platform {
             $(#[test] fn $law() { super::laws::$law(&mut super::SimLab::new()); })*
         }
 
-        on_linux! { epoll, super::epoll(), $($law)* }
-        on_linux! { uring, super::uring(&super::UringOptions::default()), $($law)* }
-        on_linux! { uring_whole_buffers, super::uring(&super::whole_buffers()), $($law)* }
-        on_linux! { uring_few_buffers, super::uring(&super::few_buffers()), $($law)* }
-        on_linux! { uring_hardly_any_memory, super::uring(&super::hardly_any_memory()), $($law)* }
+        on_real! { epoll, super::epoll(), $($law)* }
+        on_real! { uring, super::uring(&super::UringOptions::default()), $($law)* }
+        on_real! { uring_whole_buffers, super::uring(&super::whole_buffers()), $($law)* }
+        on_real! { uring_few_buffers, super::uring(&super::few_buffers()), $($law)* }
+        on_real! { uring_hardly_any_memory, super::uring(&super::hardly_any_memory()), $($law)* }
+        on_real! { smoltcp, super::LoopbackLab::new(65_535), $($law)* }
+        on_real! { smoltcp_small_rings, super::LoopbackLab::new(1000), $($law)* }
     };
 }
 
-macro_rules! on_linux {
+macro_rules! on_real {
     ($name:ident, $lab:expr, $($law:ident)*) => {
         mod $name {
             $(#[test] fn $law() { super::laws::$law(&mut $lab); })*
