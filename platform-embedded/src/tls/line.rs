@@ -1,6 +1,7 @@
 //! The memory of secured connections, and what is told of them.
 
 use muxfer_core::net::{Interest, Ready};
+use muxfer_core::platform::{Transport, Watch};
 use muxfer_core::{ConnId, Event};
 use rand_core::CryptoRng;
 
@@ -101,12 +102,15 @@ impl<const N: usize, const RX: usize, const TX: usize> Lines<N, RX, TX> {
     }
 
     /// The platform for the engine: `inner`, with its `https` origins secured. Nothing is lost when
-    /// it goes.
-    pub fn over<'t, T>(
+    /// it goes. To be made once in each turn of the loop, as it sends what waits; O(`N`).
+    pub fn over<'t, T: Transport + Watch>(
         &'t mut self,
         inner: &'t mut T,
         context: Context<'t>,
     ) -> Secured<'t, T, N, RX, TX> {
+        for line in &mut self.lines {
+            line.session().tend(inner);
+        }
         Secured {
             lines: self,
             inner,
@@ -135,11 +139,17 @@ impl<const N: usize, const RX: usize, const TX: usize> Lines<N, RX, TX> {
 
     fn session(&mut self, is_it: impl Fn(&State) -> bool) -> Option<Session<'_>> {
         let line = self.lines.iter_mut().find(|line| is_it(&line.state))?;
-        Some(Session {
-            state: &mut line.state,
-            rx: &mut line.rx,
-            tx: &mut line.tx,
-        })
+        Some(line.session())
+    }
+}
+
+impl<const RX: usize, const TX: usize> Line<RX, TX> {
+    fn session(&mut self) -> Session<'_> {
+        Session {
+            state: &mut self.state,
+            rx: &mut self.rx,
+            tx: &mut self.tx,
+        }
     }
 }
 
@@ -166,7 +176,7 @@ fn ready_for(state: &State, ready: Ready) -> Ready {
         | Phase::Certificate
         | Phase::CertificateVerify
         | Phase::Finished => wanted(state),
-        Phase::Failed(_) => wanted(state),
+        Phase::Failed => wanted(state),
         Phase::Open | Phase::Ended => {
             let mut told = Ready::NONE;
             for (bit, interest) in [

@@ -186,6 +186,17 @@ impl<T: Platform, const N: usize, const RX: usize, const TX: usize> Resolver
 }
 
 impl Session<'_> {
+    /// Goes on with sending, whether or not the engine waits for that.
+    pub(super) fn tend<T: Transport + Watch>(&mut self, inner: &mut T) {
+        if let Some(conn) = self.state.conn
+            && self.state.is_sending()
+        {
+            // The next call that the engine makes will fail, too, and tell it why.
+            let _ = self.pump(inner, conn);
+            self.settle(inner, conn);
+        }
+    }
+
     /// Moves the handshake on by one message.
     fn handshake<T: Transport>(
         &mut self,
@@ -195,9 +206,11 @@ impl Session<'_> {
         rng: &mut dyn CryptoRng,
     ) -> Nb<()> {
         self.state.due = false;
+        // What is still to be said comes first: nobody answers half of it.
+        self.pump(inner, conn)?;
         match self.state.phase {
             Phase::Open | Phase::Ended => return Ok(()),
-            Phase::Failed(error) => return Err(failed(error)),
+            Phase::Failed => return Err(failed(self.state.failure)),
             Phase::Free => return Err(Stall::Failed(IoError::Closed)),
             Phase::Connecting => {
                 inner.opened(conn)?;
@@ -212,6 +225,7 @@ impl Session<'_> {
         }
         self.pump(inner, conn)?;
         if self.state.phase == Phase::Open {
+            self.state.due = false;
             return Ok(());
         }
         Err(Stall::WouldBlock)
@@ -238,7 +252,7 @@ impl Session<'_> {
             match self.state.phase {
                 _ if self.state.has_plain() => return Ok(()),
                 Phase::Ended => return Ok(()),
-                Phase::Failed(error) => return Err(failed(error)),
+                Phase::Failed => return Err(failed(self.state.failure)),
                 Phase::Open => {}
                 Phase::Free
                 | Phase::Connecting
@@ -286,7 +300,7 @@ impl Session<'_> {
     fn ready_to_send<T: Transport>(&mut self, inner: &mut T, conn: ConnId) -> Nb<()> {
         match self.state.phase {
             Phase::Open | Phase::Ended => {}
-            Phase::Failed(error) => return Err(failed(error)),
+            Phase::Failed => return Err(failed(self.state.failure)),
             Phase::Free
             | Phase::Connecting
             | Phase::ServerHello
@@ -346,7 +360,7 @@ impl Session<'_> {
             | Phase::Certificate
             | Phase::CertificateVerify
             | Phase::Finished => Interest::READ,
-            Phase::Free | Phase::Connecting | Phase::Open | Phase::Ended | Phase::Failed(_) => {
+            Phase::Free | Phase::Connecting | Phase::Open | Phase::Ended | Phase::Failed => {
                 self.state.want
             }
         };

@@ -350,7 +350,11 @@ impl Session<'_> {
     /// Where the plaintext of the next record goes.
     pub(super) fn plain_room(&mut self) -> &mut [u8] {
         let most = self.tx.len().saturating_sub(HEADER + TRAILER);
-        let most = most.min(usize::from(self.state.send_limit)).min(16384);
+        let limit = match self.state.send_limit {
+            0 => 16384,
+            limit => limit.into(),
+        };
+        let most = most.min(limit);
         self.tx.get_mut(HEADER..HEADER + most).unwrap_or_default()
     }
 
@@ -369,7 +373,8 @@ impl Session<'_> {
             let _ = self.send_alert([alert::FATAL, code]);
         }
         self.wipe();
-        self.state.phase = Phase::Failed(error);
+        self.state.phase = Phase::Failed;
+        self.state.failure = error;
     }
 
     /// Says that nothing more comes from us.

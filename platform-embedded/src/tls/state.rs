@@ -16,6 +16,7 @@ pub(super) const HOST: usize = 253;
 /// How far a connection is. Each state of the handshake waits for the message of its name, and
 /// takes no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Phase {
     /// It is not in use.
     Free,
@@ -31,13 +32,15 @@ pub(super) enum Phase {
     Open,
     /// The peer has said that nothing more comes.
     Ended,
-    Failed(TlsError),
+    Failed,
 }
 
-/// The state. Empty, it is all zeros, as far as Rust lays it out so.
+/// The state. Free, it is all zeros, so that a `static` with its buffers lies in `.bss`.
 pub(super) struct State {
     pub(super) conn: Option<ConnId>,
     pub(super) phase: Phase,
+    /// Why, in [`Phase::Failed`]; else without meaning, and of a kind that is zeros.
+    pub(super) failure: TlsError,
     /// What the engine waits for.
     pub(super) want: Interest,
     /// What the transport below was told.
@@ -51,7 +54,7 @@ pub(super) struct State {
     pub(super) asked: bool,
     /// The server wants new keys from us, too.
     pub(super) owes_update: bool,
-    /// The longest content of a record that the server takes.
+    /// The longest content of a record that the server takes; 0 if it has set no limit.
     pub(super) send_limit: u16,
     /// Bytes of handshake messages at the front of the receive buffer.
     pub(super) messages: u16,
@@ -88,6 +91,7 @@ impl State {
     pub(super) const FREE: Self = Self {
         conn: None,
         phase: Phase::Free,
+        failure: TlsError::Expired,
         want: Interest::NONE,
         told: Interest::NONE,
         due: false,
@@ -96,7 +100,7 @@ impl State {
         secrets: Secrets::NONE,
         asked: false,
         owes_update: false,
-        send_limit: u16::MAX,
+        send_limit: 0,
         messages: 0,
         record: 0,
         plain: (0, 0),

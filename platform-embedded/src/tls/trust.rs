@@ -63,8 +63,19 @@ pub(super) fn check(
     settings: &Settings<'_>,
 ) -> Result<ServerKey, TlsError> {
     let (leaf, intermediates) = read_certificates(message)?;
-    let cert = EndEntityCert::try_from(&leaf).map_err(|error| reason(&error))?;
-    let key = find_key(&leaf).ok_or(TlsError::BadCertificate)?;
+    judge(&leaf, &intermediates, host, unix_time, settings)
+}
+
+/// Decides about a server's certificate.
+pub(super) fn judge(
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    host: &str,
+    unix_time: Option<u64>,
+    settings: &Settings<'_>,
+) -> Result<ServerKey, TlsError> {
+    let cert = EndEntityCert::try_from(leaf).map_err(|error| reason(&error))?;
+    let key = find_key(leaf).ok_or(TlsError::BadCertificate)?;
     if settings.roots.is_empty() && settings.pins.is_empty() {
         return Err(TlsError::UnknownIssuer);
     }
@@ -75,7 +86,7 @@ pub(super) fn check(
         cert.verify_for_usage(
             ALL,
             settings.roots,
-            &intermediates,
+            intermediates,
             time,
             KeyUsage::server_auth(),
             None,

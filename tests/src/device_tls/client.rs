@@ -133,9 +133,12 @@ impl<'s, const RX: usize, const TX: usize> Client<'s, RX, TX> {
                 Err(Stall::WouldBlock) => {}
             }
             self.watch(want);
-            if !self.is_woken() {
+            while !self.is_woken() {
                 peer(&mut self.wire);
-                if !self.is_woken() {
+                if self.wire.is_ready() {
+                    // A turn of the loop, though the engine may be told nothing.
+                    self.platform();
+                } else if !self.is_woken() {
                     return None;
                 }
             }

@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod client;
+pub mod forger;
 pub mod pki;
 pub mod server;
 pub mod wire;
