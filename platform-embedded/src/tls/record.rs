@@ -112,6 +112,8 @@ impl Keys {
             .map_err(|_| TlsError::Protocol)?;
         // §5.4: zeros behind the type are padding; a record without a type is an error.
         let last = content.iter().rposition(|byte| *byte != 0);
+        // §5.1: not more than 16 KiB of content.
+        let last = last.filter(|last| *last <= 16384);
         let last = last.ok_or(TlsError::Protocol)?;
         Ok((content[last], last))
     }
