@@ -108,7 +108,8 @@ type Outcome = (String, Result<(), Error>, Vec<u8>);
 
 /// Fetches all paths of the site at once.
 fn fetch(site: &Site, settings: &[Settings<'_>], paths: &[String]) -> Vec<Outcome> {
-    type Easy = Fetch<String, Box<dyn FnMut(&[u8]) -> Taken>>;
+    type Sink = Box<dyn FnMut(&[u8]) -> Taken>;
+    type Easy = Fetch<String, Sink>;
     let mut memory: Box<Resources<Easy, 16, 8, 4, 128, 4, 1024>> = Box::new(Resources::new());
     let mut multi = Multi::new(memory.storage(), Config::DEFAULT).expect("enough memory");
     let mut epoll = Epoll::new(&EpollOptions::default()).expect("epoll");
@@ -121,7 +122,7 @@ fn fetch(site: &Site, settings: &[Settings<'_>], paths: &[String]) -> Vec<Outcom
     let mut handles = Vec::new();
     for (path, into) in paths.iter().zip(&received) {
         let into = Arc::clone(into);
-        let sink: Box<dyn FnMut(&[u8]) -> Taken> = Box::new(move |bytes| {
+        let sink: Sink = Box::new(move |bytes| {
             into.lock().expect("no panic").extend_from_slice(bytes);
             Taken::All
         });

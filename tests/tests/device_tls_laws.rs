@@ -96,7 +96,7 @@ impl Transport for Whole {
     }
 
     fn commit(&mut self, conn: ConnId, n: usize) -> Result<(), IoError> {
-        let written = self.room[..n].to_vec();
+        let written = self.room.get(..n).unwrap_or_default().to_vec();
         let mut platform = self.over();
         let room = platform.reserve(conn).map_err(|_| IoError::Closed)?;
         room[..n].copy_from_slice(&written);

@@ -457,6 +457,8 @@ fn no_byte_of_the_handshake_may_be_changed() {
     for changed in (0..forger.out.len()).step_by(13) {
         let refused = after(|forger| {
             forger.shake(credentials());
+            // The signature, and so all of it, is not always of the same length.
+            let changed = changed.min(forger.out.len() - 1);
             forger.out[changed] ^= 0x41;
         });
         assert!(refused.is_some(), "byte {changed}");

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use heapless::String;
 use muxfer_core::easy::Fetch;
+use muxfer_core::platform::Platform;
 use muxfer_core::time::Instant;
 use muxfer_core::{Config, Multi, Resources};
 use muxfer_embedded::smoltcp::{Fixed, Sockets};
@@ -54,7 +55,7 @@ fn fetch(node: &mut Node, settings: Option<&[Settings<'_>]>) -> Option<(u64, usi
     loop {
         let now = Instant::from_micros(node.poll(&mut set));
         let mut net = lent.net(now, &mut node.iface, &mut set, &mut names);
-        let due = if let (Some(lines), Some(settings)) = (&mut lines, settings) {
+        let (due, done) = if let (Some(lines), Some(settings)) = (&mut lines, settings) {
             net.events(|event| {
                 if let Some(event) = lines.heard(event) {
                     multi.mark(event);
@@ -66,31 +67,37 @@ fn fetch(node: &mut Node, settings: Option<&[Settings<'_>]>) -> Option<(u64, usi
                 unix_time,
                 rng: &mut rng,
             };
-            let mut platform = lines.over(&mut net, context);
-            if let Some(easy) = easy.take() {
-                multi.add(now, &mut platform, easy).ok()?;
-            }
-            multi.run(now, &mut platform);
-            lines.is_due()
+            let done = turn(now, &mut multi, &mut lines.over(&mut net, context), &mut easy);
+            (lines.is_due(), done)
         } else {
             net.events(|event| multi.mark(event));
-            if let Some(easy) = easy.take() {
-                multi.add(now, &mut net, easy).ok()?;
-            }
-            multi.run(now, &mut net);
-            false
+            (false, turn(now, &mut multi, &mut net, &mut easy))
         };
-        if let Some(done) = multi.info_read() {
-            let at = node.now_us();
-            let mut net = lent.net(now, &mut node.iface, &mut set, &mut names);
-            let easy = multi.remove(now, &mut net, done.handle)?;
-            let (length, _) = easy.into_sink().finish();
-            done.result.ok()?;
-            return Some((at - start, usize::try_from(length).ok()?));
+        if let Some(done) = done {
+            let (length, _) = done?.into_sink().finish();
+            return Some((node.now_us() - start, usize::try_from(length).ok()?));
         }
         if !due {
             let until = net.wake_at().map(Instant::as_micros);
             node.sleep_until(until);
         }
     }
+}
+
+/// The engine's part of a turn: the transfer once it has ended, `None` within if it failed.
+fn turn<P: Platform>(
+    now: Instant,
+    multi: &mut Multi<'_, Easy>,
+    platform: &mut P,
+    easy: &mut Option<Easy>,
+) -> Option<Option<Easy>> {
+    if let Some(easy) = easy.take()
+        && multi.add(now, platform, easy).is_err()
+    {
+        return Some(None);
+    }
+    multi.run(now, platform);
+    let done = multi.info_read()?;
+    let easy = multi.remove(now, platform, done.handle);
+    Some(easy.filter(|_| done.result.is_ok()))
 }

@@ -16,6 +16,7 @@ use embedded_tls::{
 use heapless::Vec;
 use pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
+#[allow(unused_imports)]
 pub use trust::{Pin, Settings};
 
 /// The `SubjectPublicKeyInfo` of a certificate.

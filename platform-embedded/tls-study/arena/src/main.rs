@@ -79,8 +79,8 @@ impl TimeProvider for Clock {
 #[muxfer_board::entry]
 fn main() -> ! {
     static mut ROOM: [MaybeUninit<u8>; ARENA] = [MaybeUninit::uninit(); ARENA];
-    // SAFETY: the only use of the room, once.
-    unsafe { HEAP.0.init((&raw mut ROOM).addr(), ARENA) };
+    // SAFETY: `entry` lends the room for ever, and nothing else uses it.
+    unsafe { HEAP.0.init(ROOM.as_mut_ptr().addr(), ARENA) };
     let node = Node::start();
     TIME.store(node.settings.parsed("time", 0), Ordering::Relaxed);
     let Some(mut line) = Line::connect(node) else {

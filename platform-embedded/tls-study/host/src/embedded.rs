@@ -34,9 +34,16 @@ pub struct Pipe<'p> {
 impl<'p> Pipe<'p> {
     /// To a server of rustls. It sends four bytes and the end.
     pub fn new(mut server: Server) -> Self {
-        server.send(b"data");
-        server.tls.send_close_notify();
-        Self::to(Box::new(move |sent| server.turn(sent)))
+        let mut sent_all = false;
+        Self::to(Box::new(move |sent| {
+            let mut answer = server.turn(sent);
+            if !server.tls.is_handshaking() && !std::mem::replace(&mut sent_all, true) {
+                server.send(b"data");
+                server.tls.send_close_notify();
+                answer.extend(server.turn(&[]));
+            }
+            answer
+        }))
     }
 
     /// To a server that follows a script.
