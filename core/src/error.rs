@@ -2,11 +2,13 @@
 
 use core::fmt;
 
+use crate::features::Feature;
 use crate::net::{IoError, TlsError};
 use crate::time::Timer;
 
 /// What is wrong with a URL (RFC 3986 §3, RFC 9110 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum UrlError {
     /// It is empty.
@@ -27,6 +29,7 @@ pub enum UrlError {
 
 /// What is wrong with a request, seen before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestError {
     /// The method is not a token.
@@ -47,6 +50,7 @@ pub enum RequestError {
 
 /// What is wrong with a response (RFC 9112): the engine never guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ResponseError {
     /// It does not begin with a status line of HTTP/1.0 or HTTP/1.1; HTTP/0.9 is one such.
@@ -79,6 +83,7 @@ pub enum ResponseError {
 
 /// A bound of [`Config`](crate::Config) or of the storage that a peer went over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Limit {
     /// A line is longer than a block of the line pool.
@@ -95,6 +100,7 @@ pub enum Limit {
 
 /// Why a transfer ended without success. [`Error::curl_code`] gives libcurl's number for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// The progress callback said so.
@@ -115,6 +121,8 @@ pub enum Error {
     HttpStatus(u16),
     /// A rule inside the engine was broken. Please report it.
     Internal,
+    /// It was left out when the engine was built.
+    LeftOut(Feature),
     /// The peer went over a bound.
     Limit(Limit),
     /// The connection ended before the body did.
@@ -144,6 +152,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Has the peer broken a rule, or gone over a bound? For the log.
+    pub(crate) const fn is_of_peer(&self) -> bool {
+        matches!(
+            self,
+            Self::BadResponse(_)
+                | Self::BodyTooLarge
+                | Self::EmptyReply
+                | Self::Limit(_)
+                | Self::PartialBody
+                | Self::RangeIgnored
+                | Self::TooManyRedirects
+                | Self::TransferCoding
+        )
+    }
+
     /// The `CURLcode` that libcurl gives for the same trouble (CONTRACT R64).
     #[must_use]
     pub const fn curl_code(&self) -> u8 {
@@ -151,6 +174,7 @@ impl Error {
             Self::UnsupportedScheme | Self::BadResponse(ResponseError::NotHttp) => 1,
             Self::Internal => 2,
             Self::BadUrl(_) => 3,
+            Self::LeftOut(_) => 4,
             Self::Resolve => 6,
             Self::Connect(IoError::Tls(why)) => secured(*why),
             Self::Connect(_) => 7,
@@ -262,6 +286,7 @@ impl fmt::Display for Error {
             Self::EmptyReply => f.write_str("the server closed the connection without a reply"),
             Self::HttpStatus(code) => write!(f, "the server answered {code}"),
             Self::Internal => f.write_str("internal error"),
+            Self::LeftOut(what) => write!(f, "left out of this build: {what}"),
             Self::Limit(which) => write!(f, "limit exceeded: {which}"),
             Self::PartialBody => f.write_str("the connection ended before the body did"),
             Self::RangeIgnored => f.write_str("the server can't resume this download"),

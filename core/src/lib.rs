@@ -5,9 +5,14 @@
 #[cfg(test)]
 extern crate std;
 
+// The first, as its macros are known to what follows.
+#[macro_use]
+mod log;
+
 mod conn;
 pub mod easy;
 pub mod error;
+mod features;
 pub mod http;
 mod machine;
 mod multi;
@@ -22,6 +27,7 @@ pub mod wire;
 pub use conn::Conn;
 pub use easy::Easy;
 pub use error::Error;
+pub use features::Feature;
 pub use multi::{
     AddError, AddErrorKind, Config, ConfigError, Counts, Deadline, Info, Message, Multi, Pause,
     PauseError, Resources, Running, Sizes, Storage,
@@ -34,6 +40,7 @@ use net::Ready;
 
 /// What a platform saw: handed to `Multi::mark` or `Multi::socket_action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
     /// A socket is ready, or may be.
     Socket(ConnId, Ready),

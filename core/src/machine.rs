@@ -5,6 +5,7 @@ macro_rules! machine {
     ($(#[$doc:meta])* $name:ident { $($kind:ident => [$($next:ident),*]),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub(crate) enum $name { $($kind),+ }
 
         impl $name {

@@ -6,6 +6,7 @@ use core::ops::{BitOr, BitOrAssign};
 
 /// How a URL is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Scheme {
     /// Plain HTTP over TCP.
     Http,
@@ -82,6 +83,7 @@ macro_rules! bit_set {
 
 /// What the engine wants to be told of a socket: `CURL_POLL_IN`, `_OUT`, `_INOUT`, `_REMOVE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Interest(u8);
 
 bit_set!(Interest);
@@ -99,6 +101,7 @@ impl Interest {
 ///
 /// It is a hint (CONTRACT R52). `NONE` means "find out yourself".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ready(u8);
 
 bit_set!(Ready);
@@ -116,6 +119,7 @@ impl Ready {
 
 /// Why a platform could not do what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum IoError {
     /// The address or the network can't be used from here (`EADDRNOTAVAIL`, `EAFNOSUPPORT`, …).
@@ -165,6 +169,7 @@ impl fmt::Display for IoError {
 
 /// Why a connection can't be secured, in a word; a platform may know more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate has expired.
@@ -271,6 +276,7 @@ impl fmt::Display for TlsError {
 
 /// Why a non-blocking call gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Stall<E> {
     /// Not now: an event will follow.
     WouldBlock,

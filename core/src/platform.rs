@@ -124,6 +124,7 @@ pub struct Resolved {
 
 /// Why a name has no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ResolveError {
     /// The name does not exist or has no address.

@@ -6,11 +6,14 @@ use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
+use crate::features::{PACE, RACES, UPLOADS};
+
 /// A point in time, in microseconds since a start that the platform chooses.
 ///
 /// Only differences mean anything. The clock behind it must not go backwards; if it does, the
 /// engine sees a time that stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -31,6 +34,7 @@ impl Instant {
 
     /// How long ago `earlier` was; zero if it has not come yet.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -40,6 +44,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     /// Saturates: a limit of centuries is a limit that never comes.
+    #[cfg_attr(feature = "small", inline(never))]
     fn add(self, later: Duration) -> Self {
         let micros = later.as_secs().saturating_mul(1_000_000);
         let micros = micros.saturating_add(later.subsec_micros().into());
@@ -66,6 +71,7 @@ impl From<Stamp> for Instant {
 
 /// What a deadline is for (CONTRACT R47). Each transfer has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Timer {
     /// The whole transfer has taken too long (CONTRACT R95).
@@ -85,6 +91,17 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// Can it ever be set? Not if what sets it was left out.
+    #[inline]
+    pub(crate) const fn is_possible(self) -> bool {
+        match self {
+            Self::Eyeballs => RACES,
+            Self::Expect => UPLOADS,
+            Self::LowSpeed | Self::Rate | Self::Progress => PACE,
+            Self::Total | Self::Connect => true,
+        }
+    }
+
     /// How many timers there are.
     pub const COUNT: usize = 7;
 

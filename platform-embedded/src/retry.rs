@@ -11,6 +11,7 @@ use muxfer_core::wire::decimal;
 
 /// How long is waited between attempts, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Backoff {
     /// After the first failure; it doubles with each that follows.
     pub first: Duration,
@@ -86,24 +87,22 @@ impl Attempts {
     /// An attempt has failed. When the next one is due; `None` if there is none. It is not before
     /// what the server asked for, up to [`Backoff::most_asked`].
     pub fn failed(&mut self, now: Instant, asked: Option<Duration>) -> Option<Instant> {
-        let doublings = u32::from(self.failed.min(31));
+        let doublings = self.failed.min(31);
         self.failed = self.failed.saturating_add(1);
         if self.failed >= self.backoff.attempts {
             return None;
         }
-        let pause = self.backoff.first.saturating_mul(1 << doublings);
-        let half = pause.min(self.backoff.most) / 2;
-        let asked = asked.map(|asked| asked.min(self.backoff.most_asked));
-        let sure = asked.map_or(half, |asked| asked.max(half));
-        Some(now + sure + self.up_to(half))
-    }
-
-    /// A random time, not longer than this.
-    fn up_to(&mut self, most: Duration) -> Duration {
-        let most_subsec = most.subsec_micros();
-        let most = most.as_secs().saturating_mul(1_000_000);
-        let most = most.saturating_add(most_subsec.into());
-        Duration::from_micros(self.next() % most.saturating_add(1))
+        let (first, most) = (micros(self.backoff.first), micros(self.backoff.most));
+        let pause = if first > most >> doublings {
+            most
+        } else {
+            first << doublings
+        };
+        let half = pause / 2;
+        let asked = asked.map(|asked| micros(asked).min(micros(self.backoff.most_asked)));
+        let sure = asked.unwrap_or(0).max(half);
+        let random = self.next() % half.saturating_add(1);
+        Some(now + Duration::from_micros(sure.saturating_add(random)))
     }
 
     /// SplitMix64.
@@ -114,6 +113,13 @@ impl Attempts {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
     }
+}
+
+/// Whole microseconds: arithmetic of durations takes more room, and so does this at each place.
+#[inline(never)]
+fn micros(time: Duration) -> u64 {
+    let micros = time.as_secs().saturating_mul(1_000_000);
+    micros.saturating_add(time.subsec_micros().into())
 }
 
 /// May the same request succeed later? Yes for trouble with names and connections, for time limits,

@@ -4,6 +4,7 @@ use muxfer_core::time::Instant;
 
 /// What the application does next with a transfer that is not in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step<T, E> {
     /// Add it to the engine. When its message comes, take it out and hand it the result (`ended`).
     /// It says so again as long as no result was handed to it.

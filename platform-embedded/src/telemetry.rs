@@ -43,6 +43,7 @@ use crate::retry::{Attempts, Backoff, is_transient, is_unsent, retry_after};
 
 /// How it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Method {
     /// Idempotent: sent again after any failure that may pass.
     Put,
@@ -164,6 +165,7 @@ impl Source for &[u8] {
 
 /// A body that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Delivered {
     /// The server's status: 200 to 299.
     pub status: u16,
@@ -173,6 +175,7 @@ pub struct Delivered {
 
 /// Why an upload failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
     /// The transfer failed, in the last attempt.

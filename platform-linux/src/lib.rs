@@ -17,6 +17,8 @@ mod poll;
 mod resolver;
 mod sockets;
 mod spill;
+#[cfg(feature = "_tls")]
+mod tls;
 mod uring;
 mod waker;
 mod watcher;
@@ -31,6 +33,11 @@ pub use memory::{Capacity, Memory};
 pub use poll::{NoWatch, Polled, Poller, Seen, WaitFd, WaitLimits, fdset, waitfds};
 pub use resolver::{NameOptions, Names};
 pub use sockets::{SocketOptions, Sockets};
+#[cfg(feature = "_tls")]
+pub use tls::{
+    BadTlsSettings, HANDSHAKE_STEPS, Identity, NotAPin, PinnedKey, RootSource, TLS_PROVIDER, Tls,
+    TlsConfig, TlsPart, TlsSettings, TlsStats, TlsVersion,
+};
 pub use uring::{Coalesce, Unsupported, Uring, UringOptions};
 pub use waker::Waker;
 pub use watcher::{Linux, Watcher};

@@ -22,6 +22,8 @@ const BURST: usize = 2_000_000;
 pub trait Lab {
     /// What is tested.
     type Platform: Transport + Watch;
+    /// What its peers speak.
+    const SCHEME: Scheme = Scheme::Http;
 
     /// The platform.
     fn platform(&mut self) -> &mut Self::Platform;
@@ -66,12 +68,11 @@ impl<'a, L: Lab> Bench<'a, L> {
     }
 
     fn try_open(&mut self, conn: ConnId) -> Result<(), IoError> {
-        let address = self.lab.address();
         let target = Target {
-            scheme: Scheme::Http,
+            scheme: L::SCHEME,
             host: "lab.example",
             settings: 0,
-            address,
+            address: self.lab.address(),
         };
         self.platform().open(conn, &target)
     }

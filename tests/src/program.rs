@@ -31,6 +31,13 @@ pub fn muxfer(build: Build) -> io::Result<PathBuf> {
         .args(["build", "-p", "muxfer-linux", "--bin", "muxfer"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(source::root());
+    // Build scripts look at these, and would run anew for each caller.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     match build {
         Build::Debug => {}
         Build::Release => {

@@ -8,6 +8,7 @@ use muxfer_tests::source;
 
 /// All that may be linked into firmware with the core. Each works without an allocator.
 const ALLOWED: &[&str] = &[
+    "ascii",
     "byteorder",
     "hash32",
     "heapless",
@@ -26,6 +27,8 @@ fn the_core_depends_on_nothing_but_the_crates_of_the_list() -> io::Result<()> {
         "-p",
         "muxfer-core",
         "--no-default-features",
+        "--features",
+        "small",
         "-e",
         "normal",
         "--prefix",

@@ -1,12 +1,12 @@
 //! The laws of `core/src/platform.rs`, on the simulated platform, on epoll, on io_uring and on smoltcp.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use muxfer_core::{ConnId, Event};
 use muxfer_linux::{Epoll, EpollOptions, Loop, SocketOptions, Uring, UringOptions};
 use muxfer_tests::laws::{self, Lab};
+use muxfer_tests::remotes::Remotes;
 use muxfer_tests::sim::{Act, Call, Listen, Sim};
 use muxfer_tests::stack::LoopbackLab;
 
@@ -85,8 +85,7 @@ impl Lab for SimLab {
 /// A platform of Linux, with sockets of the standard library as the far ends.
 struct SocketLab<L> {
     platform: L,
-    listener: TcpListener,
-    remotes: Vec<Remote>,
+    remotes: Remotes,
 }
 
 fn epoll() -> SocketLab<Epoll> {
@@ -129,42 +128,12 @@ fn few_buffers() -> UringOptions {
     }
 }
 
-struct Remote {
-    stream: TcpStream,
-    /// What the system has not taken yet.
-    outbox: Vec<u8>,
-    closing: bool,
-}
-
-impl Remote {
-    /// Goes on with sending, and with the close that comes after it.
-    fn pump(&mut self) {
-        while !self.outbox.is_empty() {
-            match self.stream.write(&self.outbox) {
-                Ok(n) => drop(self.outbox.drain(..n)),
-                // The next pump goes on, or the law finds bytes missing.
-                Err(_) => return,
-            }
-        }
-        if std::mem::take(&mut self.closing) {
-            self.stream.shutdown(Shutdown::Write).expect("a shutdown");
-        }
-    }
-}
-
 impl<L: Loop> SocketLab<L> {
     fn new(platform: L) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
-        listener.set_nonblocking(true).expect("a mode");
         Self {
             platform,
-            listener,
-            remotes: Vec::new(),
+            remotes: Remotes::new(),
         }
-    }
-
-    fn remote(&mut self) -> &mut Remote {
-        self.remotes.last_mut().expect("a connection")
     }
 }
 
@@ -176,57 +145,37 @@ impl<L: Loop> Lab for SocketLab<L> {
     }
 
     fn address(&self) -> SocketAddr {
-        self.listener.local_addr().expect("an address")
+        self.remotes.address()
     }
 
     fn accept(&mut self) {
-        let patience = Instant::now() + Duration::from_secs(5);
-        let stream = loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => break stream,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    assert!(Instant::now() < patience, "nobody connected");
-                    // Some platforms connect only while they wait. What they tell is not lost:
-                    // readiness is told again.
-                    let wait = Some(Duration::from_millis(1));
-                    self.platform.wait_for(None, wait, drop).expect("a wait");
-                }
-                Err(error) => panic!("accept: {error}"),
-            }
-        };
-        stream.set_nonblocking(true).expect("a mode");
-        self.remotes.push(Remote {
-            stream,
-            outbox: Vec::new(),
-            closing: false,
+        let platform = &mut self.platform;
+        // Some platforms connect only while they wait. What they tell is not lost: readiness is told
+        // again.
+        self.remotes.accept(|| {
+            let wait = Some(Duration::from_millis(1));
+            platform.wait_for(None, wait, drop).expect("a wait");
         });
     }
 
     fn remote_send(&mut self, bytes: &[u8]) {
-        self.remote().outbox.extend_from_slice(bytes);
-        self.remote().pump();
+        self.remotes.send(bytes);
     }
 
     fn remote_read(&mut self) -> Vec<u8> {
-        let mut got = Vec::new();
-        // It ends with `WouldBlock`; what came before is in `got`.
-        let _ = self.remote().stream.read_to_end(&mut got);
-        got
+        self.remotes.read()
     }
 
     fn remote_close(&mut self) {
-        self.remote().closing = true;
-        self.remote().pump();
+        self.remotes.close();
     }
 
     fn remote_reset(&mut self) {
-        let remote = self.remotes.pop().expect("a connection");
-        let linger = Some(Duration::ZERO);
-        rustix::net::sockopt::set_socket_linger(&remote.stream, linger).expect("an option");
+        self.remotes.reset();
     }
 
     fn settle(&mut self) -> Vec<Event> {
-        self.remotes.iter_mut().for_each(Remote::pump);
+        self.remotes.pump();
         let mut events = Vec::new();
         self.platform
             .wait_for(None, Some(SETTLE), |event| events.push(event))

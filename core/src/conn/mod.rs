@@ -7,7 +7,7 @@ pub(crate) use state::ConnState;
 use core::net::IpAddr;
 
 use crate::net::{Interest, Ready};
-use crate::store::{Handle, Link, Linked, OriginId, POOL, SIBLINGS};
+use crate::store::{ConnId, Handle, Link, Linked, OriginId, POOL, SIBLINGS};
 use crate::time::{Instant, Stamp};
 
 /// One place of the table of connections.
@@ -47,12 +47,14 @@ impl Conn {
     }
 
     /// Moves to another state, which the table of the machine must allow.
-    pub(crate) fn set_state(&mut self, next: ConnState) {
+    /// Its own id is for the log.
+    pub(crate) fn set_state(&mut self, id: ConnId, next: ConnState) {
         debug_assert!(
             self.state.kind().allows(next.kind()),
             "{:?} -> {next:?}",
             self.state
         );
+        say_debug!("conn {}: {:?} -> {:?}", id, self.state.kind(), next.kind());
         self.state = next;
     }
 }

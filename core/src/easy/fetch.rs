@@ -31,6 +31,7 @@ impl<T: AsRef<str> + Write + Default> Text for T {}
 
 /// Why a request can't be put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FetchError {
     /// The text does not fit into its string.

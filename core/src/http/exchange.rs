@@ -9,6 +9,7 @@
 
 use crate::Error;
 use crate::easy::Given;
+use crate::features::UPLOADS;
 use crate::store::Lines;
 
 use super::receive::{Limits, Progress, Received, Receiver, Sink};
@@ -27,6 +28,7 @@ impl Exchange {
     /// A new exchange. `to_head`: the request is a HEAD, so no body follows the response.
     /// `awaits`: the body waits for `100 Continue`.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn new(to_head: bool, awaits: bool) -> Self {
         Self {
             receiver: Receiver::new(to_head),
@@ -49,7 +51,7 @@ impl Exchange {
     /// Does the body wait for `100 Continue`?
     #[must_use]
     pub const fn is_awaiting(&self) -> bool {
-        !self.sender.is_stopped() && self.sender.is_awaiting()
+        UPLOADS && !self.sender.is_stopped() && self.sender.is_awaiting()
     }
 
     /// Has all of the request been sent?

@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::error::ResponseError;
-use crate::wire::{Chunks, decimal, list};
+use crate::features::SMALL;
+use crate::wire::{Chunks, decimal, is_same, list, trim_ows};
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,7 @@ impl Coding {
         for name in list(value) {
             coding = match coding {
                 Self::Chunked => return Err(ResponseError::ConflictingLengths),
-                Self::Absent if name.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
+                Self::Absent if is_same(name, b"chunked") => Self::Chunked,
                 Self::Absent | Self::Unknown => Self::Unknown,
             };
         }
@@ -54,7 +55,8 @@ impl Coding {
 #[inline]
 pub(super) fn add_length(known: Option<u64>, value: &[u8]) -> Result<u64, ResponseError> {
     // The common case is one number.
-    if known.is_none()
+    if !SMALL
+        && known.is_none()
         && let Some(length) = decimal(value).filter(|length| *length <= i64::MAX as u64)
     {
         return Ok(length);
@@ -65,7 +67,7 @@ pub(super) fn add_length(known: Option<u64>, value: &[u8]) -> Result<u64, Respon
 #[cold]
 fn add_lengths(mut known: Option<u64>, value: &[u8]) -> Result<u64, ResponseError> {
     for part in value.split(|byte| *byte == b',') {
-        let length = decimal(part.trim_ascii()).ok_or(ResponseError::ContentLength)?;
+        let length = decimal(trim_ows(part)).ok_or(ResponseError::ContentLength)?;
         if length > i64::MAX as u64 || known.is_some_and(|known| known != length) {
             return Err(ResponseError::ContentLength);
         }

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::easy::Taken;
 use crate::error::{Limit, ResponseError};
+use crate::features::SMALL;
 use crate::store::{Block, Lines};
 use crate::wire::{
     Chunk, Field, Line, Meaning, Status, check_line, clean_field, next_line, parse_field_line,
@@ -230,7 +231,9 @@ impl Receiver {
                     });
                 }
                 Stage::Body => self.body(rest, limits, sink)?,
-                Stage::StatusLine | Stage::Fields | Stage::Trailers if self.block.is_none() => {
+                Stage::StatusLine | Stage::Fields | Stage::Trailers
+                    if !SMALL && self.block.is_none() =>
+                {
                     let used = self.whole_lines(rest, lines.block_bytes(), limits, sink)?;
                     consumed += used;
                     if !self.in_lines() {
@@ -244,6 +247,12 @@ impl Receiver {
                     self.cut_line(rest, lines, limits, sink)?
                 }
                 Stage::StatusLine | Stage::Fields | Stage::Trailers => {
+                    let whole = next_line(rest).filter(|_| SMALL && self.block.is_none());
+                    if let Some(line) = whole {
+                        self.lent_line(&line, lines.block_bytes(), limits, sink)?;
+                        consumed += line.length;
+                        continue;
+                    }
                     self.cut_line(rest, lines, limits, sink)?
                 }
             };
@@ -293,17 +302,29 @@ impl Receiver {
         while self.in_lines()
             && let Some(line) = next_line(input.get(used..).unwrap_or(&[]))
         {
-            if line.length > longest {
-                return Err(Limit::Line.into());
-            }
-            self.whole_line(&line, limits, sink)?;
+            self.lent_line(&line, longest, limits, sink)?;
             used += line.length;
-            if self.stage == Stage::Fields {
+            if !SMALL && self.stage == Stage::Fields {
                 used +=
                     self.plain_fields(input.get(used..).unwrap_or(&[]), longest, limits, sink)?;
             }
         }
         Ok(used)
+    }
+
+    /// Uses up a line that lies whole in the lent slice; it may be no longer than one that is cut.
+    #[inline]
+    fn lent_line<S: Sink>(
+        &mut self,
+        line: &Line<'_>,
+        longest: usize,
+        limits: &Limits,
+        sink: &mut S,
+    ) -> Result<(), Error> {
+        if line.length > longest {
+            return Err(Limit::Line.into());
+        }
+        self.whole_line(line, limits, sink)
     }
 
     /// Uses up fields and the end of the head, up to a line that is cut or not known to be clean: the
@@ -334,8 +355,8 @@ impl Receiver {
 
     #[inline]
     fn count_bytes(&mut self, line: usize, limits: &Limits) -> Result<(), Limit> {
-        let total = u64::from(self.head_bytes) + line as u64;
-        if total > limits.head_bytes.into() {
+        let total = (self.head_bytes as usize).saturating_add(line);
+        if total > limits.head_bytes as usize {
             return Err(Limit::HeadBytes);
         }
         #[expect(
@@ -401,7 +422,7 @@ impl Receiver {
         sink: &mut S,
     ) -> Result<(), Error> {
         self.count_bytes(line.length, limits)?;
-        if !line.is_clean {
+        if SMALL || !line.is_clean {
             check_line(line.bytes)?;
         }
         match self.stage {

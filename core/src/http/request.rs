@@ -2,7 +2,8 @@
 
 use crate::easy::{Auth, Body, Field, Range, Request};
 use crate::error::{Error, RequestError};
-use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_token, list};
+use crate::features::{AUTH, FIELDS, Feature, RANGES, REDIRECTS, REUSE, SMALL, UPLOADS};
+use crate::wire::{Render, Url, is_field_value, is_name, is_range_spec, is_same, is_token, list};
 
 /// The most fields that a request may have.
 pub(crate) const MAX_FIELDS: usize = 256;
@@ -46,16 +47,23 @@ impl<'a> Outgoing<'a> {
     /// [`Error::BadRequest`], with what is wrong first.
     pub fn check(&self) -> Result<(), Error> {
         check_method(self.request.method)?;
-        self.check_fields()?;
-        check_auth(&self.request.auth)?;
-        check_range(self.request.range.as_ref())?;
-        Ok(())
+        if FIELDS {
+            self.check_fields()?;
+        }
+        if AUTH {
+            check_auth(&self.request.auth)?;
+        }
+        if RANGES {
+            check_range(self.request.range.as_ref())?;
+        }
+        self.left_out()
+            .map_or(Ok(()), |what| Err(Error::LeftOut(what)))
     }
 
     /// The method that is sent. A redirect makes a GET of all but HEAD (RFC 9110 §15.4).
     #[must_use]
     pub fn method(&self) -> &'a str {
-        if self.rewritten && self.request.method != "HEAD" {
+        if REDIRECTS && self.rewritten && self.request.method != "HEAD" {
             "GET"
         } else {
             self.request.method
@@ -65,7 +73,7 @@ impl<'a> Outgoing<'a> {
     /// The body that is sent.
     #[must_use]
     pub const fn body(&self) -> Body<'a> {
-        if self.rewritten {
+        if !UPLOADS || self.rewritten {
             Body::None
         } else {
             self.request.body
@@ -86,14 +94,37 @@ impl<'a> Outgoing<'a> {
         }
         self.render_range(render);
         self.render_framing(render);
-        if self.expect && self.body() != Body::None {
-            put_field(render, "Expect", b"100-continue");
+        if UPLOADS && self.expect && self.body() != Body::None {
+            render.put(b"Expect: 100-continue\r\n");
         }
-        if self.close && !own.connection {
-            put_field(render, "Connection", b"close");
+        let close = !REUSE || self.close;
+        if close && !own.connection {
+            render.put(b"Connection: close\r\n");
         }
         render.put(b"\r\n");
-        self.close || (own.connection && asks_close(&self.request))
+        close || (own.connection && asks_close(&self.request))
+    }
+
+    /// What it asks for that was left out of the engine.
+    fn left_out(&self) -> Option<Feature> {
+        let Request {
+            fields,
+            body,
+            auth,
+            range,
+            ..
+        } = &self.request;
+        if !UPLOADS && !matches!(body, Body::None) {
+            Some(Feature::Uploads)
+        } else if !FIELDS && fields.field(0).is_some() {
+            Some(Feature::Fields)
+        } else if !AUTH && !matches!(auth, Auth::None) {
+            Some(Feature::Auth)
+        } else if !RANGES && range.is_some() {
+            Some(Feature::Ranges)
+        } else {
+            None
+        }
     }
 
     fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
@@ -176,7 +207,7 @@ impl<'a> Outgoing<'a> {
     }
 
     fn render_auth(&self, render: &mut Render<'_>, own: &Own<'_>) {
-        if self.foreign || own.authorization {
+        if !AUTH || self.foreign || own.authorization {
             return;
         }
         match self.request.auth {
@@ -196,6 +227,7 @@ impl<'a> Outgoing<'a> {
 
     fn render_range(&self, render: &mut Render<'_>) {
         match self.request.range {
+            _ if !RANGES => {}
             Some(Range::Spec(spec)) => {
                 render.put(b"Range: bytes=");
                 render.put(spec.as_bytes());
@@ -216,12 +248,14 @@ impl<'a> Outgoing<'a> {
     /// RFC 9112 §6, RFC 9110 §8.6: a method that is about a body says so even if there is none.
     fn render_framing(&self, render: &mut Render<'_>) {
         let length = match self.body() {
-            Body::None if matches!(self.method(), "POST" | "PUT" | "PATCH") => 0,
+            Body::None if matches!(self.method(), "POST" | "PUT" | "PATCH") => {
+                return render.put(b"Content-Length: 0\r\n");
+            }
             Body::None => return,
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::Stream { length: Some(n) } => n,
             Body::Stream { length: None } => {
-                return put_field(render, "Transfer-Encoding", b"chunked");
+                return render.put(b"Transfer-Encoding: chunked\r\n");
             }
         };
         render.put(b"Content-Length: ");
@@ -235,13 +269,13 @@ fn asks_close(request: &Request<'_>) -> bool {
     fields(request)
         .filter(|field| Kind::of(field.name) == Kind::Connection)
         .flat_map(|field| list(field.value.as_bytes()))
-        .any(|option| option.eq_ignore_ascii_case(b"close"))
+        .any(|option| is_same(option, b"close"))
 }
 
 /// The user's fields. The bound holds even if their list never ends.
 fn fields<'a>(request: &Request<'a>) -> impl Iterator<Item = Field<'a>> + use<'a> {
     let fields = request.fields;
-    (0..MAX_FIELDS).map_while(|nth| fields.field(nth))
+    (0..if FIELDS { MAX_FIELDS } else { 0 }).map_while(|nth| fields.field(nth))
 }
 
 /// Fields of the user that stand for one of the engine.
@@ -275,9 +309,11 @@ enum Kind {
 }
 
 impl Kind {
+    #[cfg_attr(feature = "small", inline(never))]
     fn of(name: &str) -> Self {
         // Most names have a length that none of these has.
         let names: &[(&str, Self)] = match name.len() {
+            _ if SMALL => KNOWN,
             4 => &[("Host", Self::Host)],
             5 => &[("Range", Self::Range)],
             6 => &[("Cookie", Self::Secret), ("Expect", Self::Reserved)],
@@ -292,7 +328,7 @@ impl Kind {
         };
         let known = names
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+            .find(|(known, _)| is_same(known.as_bytes(), name.as_bytes()));
         match known {
             Some(&(_, kind)) => kind,
             None if begins_with_content(name) => Self::Content,
@@ -301,7 +337,26 @@ impl Kind {
     }
 }
 
+/// All names that are known.
+const KNOWN: &[(&str, Kind)] = &[
+    ("Host", Kind::Host),
+    ("Range", Kind::Range),
+    ("Cookie", Kind::Secret),
+    ("Expect", Kind::Reserved),
+    ("Cookie2", Kind::Secret),
+    ("If-Range", Kind::Range),
+    ("Connection", Kind::Connection),
+    ("Authorization", Kind::Authorization),
+    ("Content-Length", Kind::Reserved),
+    ("Transfer-Encoding", Kind::Reserved),
+    ("Proxy-Authorization", Kind::Secret),
+];
+
 fn begins_with_content(name: &str) -> bool {
+    if SMALL {
+        let start = name.as_bytes().get(..8);
+        return start.is_some_and(|start| is_same(start, b"content-"));
+    }
     name.get(..8)
         .is_some_and(|start| is_name(start, "content-"))
 }

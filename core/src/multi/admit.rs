@@ -2,8 +2,11 @@
 
 use core::net::SocketAddr;
 
+use crate::Error;
 use crate::conn::ConnState;
 use crate::easy::{Easy, Trace};
+use crate::features::{QUEUE, REUSE};
+use crate::net::IoError;
 use crate::origin::{Origin, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle, OriginId};
@@ -26,8 +29,10 @@ impl<E: Easy> Multi<'_, E> {
         };
         let Some(id) = transfer.origin else { return };
         let fresh = transfer.flags.has(Flag::Fresh);
-        let in_turn = promoted || self.origins.get(id).is_some_and(|o| o.waiting.is_empty());
-        if in_turn
+        let in_turn =
+            !QUEUE || promoted || self.origins.get(id).is_some_and(|o| o.waiting.is_empty());
+        if REUSE
+            && in_turn
             && !fresh
             && let Some(conn) = self.take_idle(cx, id)
         {
@@ -44,6 +49,10 @@ impl<E: Easy> Multi<'_, E> {
             }
             return;
         }
+        if !QUEUE {
+            let none = Error::Connect(IoError::NoDescriptors);
+            return self.complete(cx, handle, Err(none));
+        }
         self.wait(handle);
         self.rank(id);
     }
@@ -57,10 +66,10 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        if transfer.state.kind() == StateKind::Pending {
+        if QUEUE && transfer.state.kind() == StateKind::Pending {
             self.pending -= 1;
         }
-        transfer.set_state(State::Resolving);
+        transfer.set_state(handle, State::Resolving);
     }
 
     /// Puts a transfer in the queue of its origin.
@@ -79,7 +88,7 @@ impl<E: Easy> Multi<'_, E> {
         if transfer.state.kind() != StateKind::Pending {
             self.pending += 1;
         }
-        transfer.set_state(State::Pending(ticket));
+        transfer.set_state(handle, State::Pending(ticket));
     }
 
     fn below_host_limit(&self, id: OriginId) -> bool {
@@ -96,17 +105,14 @@ impl<E: Easy> Multi<'_, E> {
         if !self.below_host_limit(id) {
             return self.trade_own_idle(cx, id);
         }
-        self.has_free_slot() || (self.evict_idle(cx) && self.has_free_slot())
+        self.has_free_slot() || (REUSE && self.evict_idle(cx) && self.has_free_slot())
     }
 
     /// At the host's limit only an idle connection of the same host makes room: for a transfer that
     /// wants a fresh one.
     fn trade_own_idle<P: Platform>(&mut self, cx: &mut Cx<'_, P>, id: OriginId) -> bool {
-        if self
-            .origins
-            .get(id)
-            .is_none_or(|origin| origin.idle.is_empty())
-        {
+        let idle = self.origins.get(id).map(|origin| origin.idle);
+        if !REUSE || idle.is_none_or(|idle| idle.is_empty()) {
             return false;
         }
         self.close_all_idle(cx, Some(id));
@@ -147,6 +153,9 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Derives whether an origin is hungry: somebody waits whom only the total limit holds back.
     pub(super) fn rank(&mut self, id: OriginId) {
+        if !QUEUE {
+            return;
+        }
         let below = self.below_host_limit(id);
         let Some(origin) = self.origins.get_mut(id) else {
             return;
@@ -235,6 +244,9 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Lets waiting transfers go on as long as there is room, one of each origin in turn.
     pub(super) fn promote<P: Platform>(&mut self, cx: &mut Cx<'_, P>) {
+        if !QUEUE {
+            return;
+        }
         while let Some(id) = self.hungry.front(self.origins.slots()) {
             if !self.has_room(cx, id) {
                 break;
@@ -291,7 +303,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         self.dequeue(first);
         if let Some(transfer) = self.transfers.get_mut(first) {
-            transfer.set_state(State::Init);
+            transfer.set_state(first, State::Init);
             self.pending -= 1;
         }
         self.enqueue(first, Queue::Ready);
@@ -302,17 +314,17 @@ impl<E: Easy> Multi<'_, E> {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        conn.set_state(ConnState::Busy(handle));
+        conn.set_state(id, ConnState::Busy(handle));
         let (address, origin) = (conn.address, conn.origin);
         let port = self.origins.get(origin).map_or(0, Origin::port);
         let address = SocketAddr::new(address, port);
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        if transfer.state.kind() == StateKind::Pending {
+        if QUEUE && transfer.state.kind() == StateKind::Pending {
             self.pending -= 1;
         }
-        begin_exchange(transfer, id, reused);
+        begin_exchange(transfer, handle, id, reused);
         let trace = if reused {
             Trace::Reused(address)
         } else {

@@ -15,6 +15,7 @@ use super::{Cx, Multi};
 
 /// Why a transfer was not added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AddErrorKind {
     /// All places for transfers are taken: remove those that are done.
@@ -52,10 +53,18 @@ impl<E> fmt::Display for AddError<E> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<E> defmt::Format for AddError<E> {
+    fn format(&self, to: defmt::Formatter<'_>) {
+        defmt::write!(to, "AddError({})", self.why);
+    }
+}
+
 impl<E> core::error::Error for AddError<E> {}
 
 /// Which directions are paused (`CURLPAUSE_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Pause {
     /// No body is delivered.
     pub receive: bool,
@@ -88,6 +97,7 @@ impl Pause {
 
 /// Why a transfer can't be paused or unpaused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PauseError {
     /// There is no such transfer, or it is done.
@@ -119,20 +129,16 @@ impl<E: Easy> Multi<'_, E> {
         easy: E,
     ) -> Result<Handle, AddError<E>> {
         self.now = self.now.max(now);
-        let handle = self
-            .transfers
-            .insert_with(easy, Transfer::new)
-            .map_err(|easy| AddError {
-                easy,
-                why: AddErrorKind::TableFull,
-            })?;
+        let inserted = self.transfers.insert_with(easy, Transfer::new);
+        say_trace!("add: {:?}", inserted.as_ref().ok());
+        let handle = inserted.map_err(|easy| AddError {
+            easy,
+            why: AddErrorKind::TableFull,
+        })?;
         self.running += 1;
         self.ever += 1;
         self.enqueue(handle, Queue::Ready);
-        self.settle_timer(&mut Cx {
-            now: self.now,
-            platform: watch,
-        });
+        self.settle_timer(&mut Cx { platform: watch });
         Ok(handle)
     }
 
@@ -145,11 +151,9 @@ impl<E: Easy> Multi<'_, E> {
         platform: &mut P,
         handle: Handle,
     ) -> Option<E> {
+        say_trace!("remove {}", handle);
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         if self.transfers.get(handle)?.state.is_over() {
             self.dequeue(handle);
         } else {
@@ -158,6 +162,7 @@ impl<E: Easy> Multi<'_, E> {
             self.deadlines.set(handle.raw_index(), None);
         }
         let removed = self.transfers.remove_with(handle, |transfer| transfer.easy);
+        say_debug!("transfer {}: removed", handle);
         self.promote(&mut cx);
         self.settle_timer(&mut cx);
         removed
@@ -202,10 +207,7 @@ impl<E: Easy> Multi<'_, E> {
         change: impl FnOnce(Pause) -> Pause,
     ) -> Result<(), PauseError> {
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         let transfer = self.transfers.get_mut(handle).ok_or(PauseError::Gone)?;
         if transfer.state.is_over() {
             return Err(PauseError::Gone);
@@ -216,6 +218,7 @@ impl<E: Easy> Multi<'_, E> {
             send: transfer.flags.has(Flag::SendPaused),
         };
         let new = change(old);
+        say_trace!("pause {}: {:?}", handle, new);
         transfer.flags.set(Flag::ReceivePaused, new.receive);
         transfer.flags.set(Flag::SendPaused, new.send);
         if old != new {
@@ -239,11 +242,9 @@ impl<E: Easy> Multi<'_, E> {
     /// The network has changed: idle connections are closed, those in use are closed after their
     /// request, and cached addresses are forgotten (`CURLMOPT_NETWORK_CHANGED`, CONTRACT R78).
     pub fn network_changed<P: Platform>(&mut self, now: Instant, platform: &mut P) {
+        say_trace!("network_changed");
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.close_all_idle(&mut cx, None);
         for index in 0..self.conns.used() {
             let id = self.conns.id_at(index);
@@ -271,11 +272,9 @@ impl<E: Easy> Multi<'_, E> {
     /// connections are closed, nothing is watched any more. What `curl_multi_cleanup` does to
     /// connections (CONTRACT R11); the easy handles stay until they are removed.
     pub fn close_all<P: Platform>(&mut self, now: Instant, platform: &mut P) {
+        say_trace!("close_all");
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         for index in 0..self.transfers.used() {
             let Some(handle) = self.transfers.id_at(index) else {
                 continue;

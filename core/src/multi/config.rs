@@ -63,6 +63,7 @@ impl Default for Config {
 
 /// Why an engine can't be made of this storage and configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
     /// No place for transfers.

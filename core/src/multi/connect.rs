@@ -5,10 +5,11 @@ use core::net::SocketAddr;
 use crate::Error;
 use crate::conn::Conn;
 use crate::easy::{Easy, Trace};
+use crate::features::{QUEUE, RACES};
 use crate::net::{Interest, IoError, Stall};
 use crate::origin::{Lookup, Origin, OriginKey};
 use crate::platform::{Platform, Resolved, Target};
-use crate::store::{ConnId, Handle, List, OriginId};
+use crate::store::{Attempts, ConnId, Handle, OriginId};
 use crate::time::Timer;
 use crate::transfer::{Flag, Queue, Race, State, StateKind};
 
@@ -37,7 +38,7 @@ impl<E: Easy> Multi<'_, E> {
         if self
             .origins
             .get(id)
-            .is_some_and(|origin| origin.is_known(cx.now))
+            .is_some_and(|origin| origin.is_known(self.now))
         {
             self.begin_race(cx, handle);
             return;
@@ -54,7 +55,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         match cx.platform.resolve(id, host, port) {
             Ok(found) if !found.addresses.is_empty() => {
-                self.learn(cx, id, &found);
+                self.learn(id, found);
                 self.begin_race(cx, handle);
             }
             Err(Stall::WouldBlock) => {
@@ -68,11 +69,11 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// One look-up serves all who wait for it.
-    fn learn<P>(&mut self, cx: &Cx<'_, P>, id: OriginId, found: &Resolved) {
+    fn learn(&mut self, id: OriginId, found: Resolved) {
         let Some(origin) = self.origins.get_mut(id) else {
             return;
         };
-        origin.learn(&found.addresses, cx.now + found.keep);
+        origin.learn(found.addresses, self.now + found.keep);
         while let Some(waiting) = self
             .origins
             .get(id)
@@ -100,15 +101,16 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
-        transfer.times.resolved = transfer.elapsed(cx.now);
+        transfer.times.resolved = transfer.elapsed(self.now);
         transfer.flags.set(Flag::NextAddress, false);
-        transfer.set_state(State::Connecting(Race {
-            attempts: List::EMPTY,
+        let race = Race {
+            attempts: Attempts::EMPTY,
             error: IoError::Unreachable,
             next: 0,
             edition: 0,
             patient: false,
-        }));
+        };
+        transfer.set_state(handle, State::Connecting(race));
         self.try_addresses(cx, handle);
         self.settle(cx, handle);
     }
@@ -158,7 +160,7 @@ impl<E: Easy> Multi<'_, E> {
                 return Next::Exhausted;
             };
             let address = SocketAddr::new(ip, origin.port());
-            let beside = !race.attempts.is_empty();
+            let beside = RACES && !race.attempts.is_empty();
             if beside && !self.has_spare_slot() {
                 return Next::Exhausted;
             }
@@ -178,7 +180,7 @@ impl<E: Easy> Multi<'_, E> {
                     self.attempt_opened(cx, handle, id, conn);
                     return Next::Opened;
                 }
-                Err(IoError::NoDescriptors) if self.claims > 1 && !beside => {
+                Err(IoError::NoDescriptors) if QUEUE && self.claims > 1 && !beside => {
                     self.put_back(cx, handle, id);
                     return Next::Queued;
                 }
@@ -194,11 +196,10 @@ impl<E: Easy> Multi<'_, E> {
         id: OriginId,
         address: SocketAddr,
     ) -> Result<ConnId, IoError> {
-        let conn = Conn::opening(handle, id, address.ip(), cx.now);
         let conn = self
             .conns
-            .insert(conn)
-            .map_err(|_| IoError::NoDescriptors)?;
+            .insert_with((), |()| Conn::opening(handle, id, address.ip(), self.now))
+            .map_err(|()| IoError::NoDescriptors)?;
         // The port is that of the address.
         let OriginKey {
             scheme,
@@ -213,8 +214,9 @@ impl<E: Easy> Multi<'_, E> {
             address,
         };
         cx.platform.open(conn, &target).inspect_err(|_| {
-            self.conns.remove(conn);
+            self.conns.remove_with(conn, drop);
         })?;
+        say_debug!("conn {}: Opening for transfer {}", conn, handle);
         Ok(conn)
     }
 
@@ -235,15 +237,16 @@ impl<E: Easy> Multi<'_, E> {
         race.attempts.push_back(&mut self.conns, conn);
         race.patient = false;
         let next = race.next;
-        let more = self
-            .origins
-            .get(id)
-            .is_some_and(|o| o.address(next.into()).is_some());
+        let more = RACES
+            && self
+                .origins
+                .get(id)
+                .is_some_and(|o| o.address(next.into()).is_some());
         if more {
             let delay = self.config.eyeballs;
             transfer
                 .timers
-                .set(transfer.started, cx.now, Timer::Eyeballs, delay);
+                .set(transfer.started, self.now, Timer::Eyeballs, delay);
         }
     }
 
@@ -251,6 +254,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
+        say_debug!("transfer {}: an address failed: {:?}", handle, error);
         transfer.easy.on_trace(Trace::ConnectFailed(address, error));
         if let State::Connecting(race) = &mut transfer.state {
             race.error = error;
@@ -259,6 +263,7 @@ impl<E: Easy> Multi<'_, E> {
 
     /// The system has no descriptor left, but others are connected: wait for one of them.
     fn put_back<P: Platform>(&mut self, cx: &mut Cx<'_, P>, handle: Handle, id: OriginId) {
+        say_debug!("transfer {}: no descriptor is left", handle);
         self.lower_ceiling();
         self.reserved -= 1;
         if let Some(transfer) = self.transfers.get_mut(handle) {
@@ -340,11 +345,11 @@ impl<E: Easy> Multi<'_, E> {
             return false;
         }
         let limit = transfer.timers.at(transfer.started, Timer::Connect);
-        let left = limit.map_or(self.config.eyeballs, |at| at.since(cx.now) / 2);
+        let left = limit.map_or(self.config.eyeballs, |at| at.since(self.now) / 2);
         let wait = left.max(self.config.eyeballs);
         transfer
             .timers
-            .set(transfer.started, cx.now, Timer::Eyeballs, wait);
+            .set(transfer.started, self.now, Timer::Eyeballs, wait);
         true
     }
 
@@ -387,7 +392,7 @@ impl<E: Easy> Multi<'_, E> {
         if let Some(transfer) = self.transfers.get_mut(handle) {
             debug_assert_eq!(transfer.state.kind(), StateKind::Connecting);
             transfer.connects = transfer.connects.saturating_add(1);
-            transfer.times.connected = transfer.elapsed(cx.now);
+            transfer.times.connected = transfer.elapsed(self.now);
         }
         self.assign(handle, id, false);
         self.drive(cx, handle, None);

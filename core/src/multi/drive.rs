@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Expect, Options, Trace};
+use crate::features::{PACE, UPLOADS};
 use crate::http::{Exchange, Progress, Received, Sending, Sent};
 use crate::net::{IoError, Ready, Stall};
 use crate::platform::Platform;
@@ -41,7 +42,12 @@ enum SendError {
 }
 
 /// A connection serves this transfer from now on: a new exchange.
-pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, reused: bool) {
+pub(super) fn begin_exchange<E: Easy>(
+    transfer: &mut Transfer<E>,
+    handle: Handle,
+    conn: ConnId,
+    reused: bool,
+) {
     let options = transfer.easy.options();
     let request = transfer.easy.request();
     let length = if transfer.flags.has(Flag::Rewritten) {
@@ -49,7 +55,8 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
     } else {
         request.body.length()
     };
-    let expects = length != Some(0)
+    let expects = UPLOADS
+        && length != Some(0)
         && !transfer.flags.has(Flag::NoExpect)
         && match options.expect {
             Expect::Auto => length.is_none_or(|length| length > EXPECT_ABOVE),
@@ -72,7 +79,7 @@ pub(super) fn begin_exchange<E: Easy>(transfer: &mut Transfer<E>, conn: ConnId, 
     for timer in [Timer::Connect, Timer::Eyeballs, Timer::Rate] {
         transfer.timers.clear(timer);
     }
-    transfer.set_state(State::Sending(conn));
+    transfer.set_state(handle, State::Sending(conn));
 }
 
 impl<E: Easy> Multi<'_, E> {
@@ -92,7 +99,7 @@ impl<E: Easy> Multi<'_, E> {
         let hurry = transfer.flags.take(Flag::Hurry);
         transfer.meter.refill(
             transfer.started,
-            cx.now,
+            self.now,
             options.receive_rate,
             options.send_rate,
         );
@@ -159,8 +166,8 @@ impl<E: Easy> Multi<'_, E> {
             && !transfer.flags.has(Flag::SendPaused)
         {
             let allowed = transfer.meter.allowance(Way::Send, options.send_rate);
-            if allowed == 0 && !transfer.exchange.in_head() {
-                hold_for_rate(transfer, cx.now, options);
+            if PACE && allowed == 0 && !transfer.exchange.in_head() {
+                hold_for_rate(transfer, self.now, options);
                 break;
             }
             if budget == 0 {
@@ -215,21 +222,21 @@ impl<E: Easy> Multi<'_, E> {
         }
         if transfer.exchange.is_awaiting() {
             if let State::Sending(_) = transfer.state {
-                transfer.set_state(State::Awaiting(id));
+                transfer.set_state(handle, State::Awaiting(id));
                 let wait = options.expect_wait;
                 transfer
                     .timers
-                    .set(transfer.started, cx.now, Timer::Expect, wait);
+                    .set(transfer.started, self.now, Timer::Expect, wait);
             }
         } else {
             transfer.timers.clear(Timer::Expect);
             if transfer.exchange.is_sending() {
                 if let State::Awaiting(_) = transfer.state {
-                    transfer.set_state(State::Sending(id));
+                    transfer.set_state(handle, State::Sending(id));
                 }
             } else {
-                transfer.times.sent = transfer.elapsed(cx.now);
-                transfer.set_state(State::Receiving(id));
+                transfer.times.sent = transfer.elapsed(self.now);
+                transfer.set_state(handle, State::Receiving(id));
             }
         }
         Ok(())
@@ -251,8 +258,8 @@ impl<E: Easy> Multi<'_, E> {
                 return Step::Held;
             }
             let allowed = transfer.meter.allowance(Way::Receive, options.receive_rate);
-            if allowed == 0 {
-                hold_for_rate(transfer, cx.now, options);
+            if PACE && allowed == 0 {
+                hold_for_rate(transfer, self.now, options);
                 return Step::Held;
             }
             if budget == 0 {
@@ -261,7 +268,7 @@ impl<E: Easy> Multi<'_, E> {
                 self.enqueue(handle, Queue::Ready);
                 return Step::Held;
             }
-            match self.receive_some(cx, handle, id, options, allowed.min(budget)) {
+            match self.receive_some(cx, handle, id, allowed.min(budget)) {
                 Ok(consumed) => budget = budget.saturating_sub(consumed),
                 Err(step) => return step,
             }
@@ -275,7 +282,6 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         id: ConnId,
-        options: &Options,
         at_most: usize,
     ) -> Result<usize, Step> {
         let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
@@ -287,7 +293,7 @@ impl<E: Easy> Multi<'_, E> {
             return Err(ended(transfer));
         }
         if transfer.times.first_byte == 0 {
-            transfer.times.first_byte = transfer.elapsed(cx.now);
+            transfer.times.first_byte = transfer.elapsed(self.now);
         }
         let (length, more) = (lent.bytes.len(), lent.more);
         let (code, body) = (transfer.exchange.code(), transfer.exchange.body_received());
@@ -296,7 +302,6 @@ impl<E: Easy> Multi<'_, E> {
             &mut transfer.flags,
             &mut transfer.redirects,
             self.scratch,
-            options,
         )
         .at(code, body, self.config.drain_bytes);
         let (lines, limits) = (&mut self.lines, &self.config.limits);
@@ -306,7 +311,10 @@ impl<E: Easy> Multi<'_, E> {
         let abandoned = sink.abandoned();
         let received = match result {
             // The rest of a response that nobody wants costs more than a new connection.
-            Err(_) if abandoned => return Err(Step::Complete { tainted: true }),
+            Err(_) if abandoned => {
+                say_debug!("conn {}: the rest of the response is too long to read", id);
+                return Err(Step::Complete { tainted: true });
+            }
             Err(error) => return Err(Step::Failed(error)),
             Ok(received) => received,
         };
@@ -333,6 +341,9 @@ impl<E: Easy> Multi<'_, E> {
         let transfer = self.transfers.get_mut(handle).ok_or(Step::Waits)?;
         match received.progress {
             Progress::Complete => {
+                if !whole {
+                    say_warn!("conn {}: bytes behind the response", id);
+                }
                 let tainted = !whole || (more && has_more(cx, id));
                 return Err(Step::Complete { tainted });
             }
@@ -356,12 +367,16 @@ impl<E: Easy> Multi<'_, E> {
 
 /// Did `100 Continue` or a final status just let the body go?
 fn sending_again<E>(transfer: &mut Transfer<E>) -> bool {
-    matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
+    UPLOADS && matches!(transfer.state, State::Awaiting(_)) && !transfer.exchange.is_awaiting()
 }
 
 /// Does the connection hold bytes behind a message that is complete?
 fn has_more<P: Platform>(cx: &mut Cx<'_, P>, id: ConnId) -> bool {
-    !matches!(cx.platform.fill(id, 1), Err(Stall::WouldBlock))
+    let heard = cx.platform.fill(id, 1);
+    if matches!(&heard, Ok(lent) if !lent.bytes.is_empty()) {
+        say_warn!("conn {}: bytes behind the response", id);
+    }
+    !matches!(heard, Err(Stall::WouldBlock))
 }
 
 /// The peer has ended the stream.
@@ -409,7 +424,7 @@ fn fill_room<E: Easy>(
             break;
         }
         let in_head = transfer.exchange.in_head();
-        if !in_head && body_at_most == 0 {
+        if !in_head && (!UPLOADS || body_at_most == 0) {
             break;
         }
         let sent = if in_head {

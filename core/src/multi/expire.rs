@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::Error;
 use crate::easy::{Easy, Flow, Progress};
+use crate::features::PACE;
 use crate::platform::Platform;
 use crate::store::Handle;
 use crate::time::Timer;
@@ -16,7 +17,7 @@ impl<E: Easy> Multi<'_, E> {
     /// here: they stay in it unless they fail (CONTRACT R45, D4).
     pub(super) fn expire<P: Platform>(&mut self, cx: &mut Cx<'_, P>) {
         while let Some((at, slot)) = self.deadlines.first() {
-            if at > cx.now {
+            if at > self.now {
                 return;
             }
             self.deadlines.set(slot, None);
@@ -47,7 +48,7 @@ impl<E: Easy> Multi<'_, E> {
         if transfer.state.is_over() {
             return true;
         }
-        let (start, now) = (transfer.started, cx.now);
+        let (start, now) = (transfer.started, self.now);
         if transfer.timers.first(start).is_none_or(|at| at > now) {
             return false;
         }
@@ -66,9 +67,10 @@ impl<E: Easy> Multi<'_, E> {
         if transfer.timers.take_due(start, now, Timer::Rate) {
             transfer.flags.set(Flag::Hurry, true);
         }
-        let result = self
-            .tick(cx, handle)
-            .and_then(|()| self.progress(cx, handle));
+        if !PACE {
+            return false;
+        }
+        let result = self.tick(handle).and_then(|()| self.progress(handle));
         if let Err(error) = result {
             self.complete(cx, handle, Err(error));
             return true;
@@ -77,13 +79,13 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// CONTRACT R97: paused transfers and those without a connection are exempt.
-    fn tick<P>(&mut self, cx: &Cx<'_, P>, handle: Handle) -> Result<(), Error> {
+    fn tick(&mut self, handle: Handle) -> Result<(), Error> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return Ok(());
         };
         if !transfer
             .timers
-            .take_due(transfer.started, cx.now, Timer::LowSpeed)
+            .take_due(transfer.started, self.now, Timer::LowSpeed)
         {
             return Ok(());
         }
@@ -93,7 +95,7 @@ impl<E: Easy> Multi<'_, E> {
         let second = Duration::from_secs(1);
         transfer
             .timers
-            .set(transfer.started, cx.now, Timer::LowSpeed, second);
+            .set(transfer.started, self.now, Timer::LowSpeed, second);
         let paused =
             transfer.flags.has(Flag::ReceivePaused) || transfer.flags.has(Flag::SendPaused);
         if transfer.conn().is_none() || paused {
@@ -108,13 +110,13 @@ impl<E: Easy> Multi<'_, E> {
     }
 
     /// CONTRACT R48, D5: also called when nothing moves.
-    fn progress<P>(&mut self, cx: &Cx<'_, P>, handle: Handle) -> Result<(), Error> {
+    fn progress(&mut self, handle: Handle) -> Result<(), Error> {
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return Ok(());
         };
         if !transfer
             .timers
-            .take_due(transfer.started, cx.now, Timer::Progress)
+            .take_due(transfer.started, self.now, Timer::Progress)
         {
             return Ok(());
         }
@@ -124,7 +126,7 @@ impl<E: Easy> Multi<'_, E> {
         let interval = interval.max(Duration::from_millis(1));
         transfer
             .timers
-            .set(transfer.started, cx.now, Timer::Progress, interval);
+            .set(transfer.started, self.now, Timer::Progress, interval);
         let idle = matches!(
             transfer.state.kind(),
             StateKind::Init | StateKind::Pending | StateKind::Resolving | StateKind::Connecting

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::easy::{Body, Easy, Trace};
+use crate::features::{QUEUE, RANKS_UNUSED, REUSE, UPLOADS};
 use crate::origin::{Lookup, Place};
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -51,7 +52,8 @@ impl<E: Easy> Multi<'_, E> {
         let Some(transfer) = self.transfers.get(handle) else {
             return false;
         };
-        !tainted
+        REUSE
+            && !tainted
             && transfer.exchange.persistent()
             && !transfer.flags.has(Flag::Unflushed)
             && self.conns.get(conn).is_some_and(|conn| {
@@ -75,9 +77,9 @@ impl<E: Easy> Multi<'_, E> {
             .easy
             .on_trace(if keep { Trace::Kept } else { Trace::Closed });
         transfer.exchange.release(&mut self.lines);
-        transfer.set_state(State::Init);
+        transfer.set_state(handle, State::Init);
         self.feed_starved();
-        if keep {
+        if REUSE && keep {
             self.hand_on(cx, id);
         } else {
             let origin = self.conns.get(id).map(|conn| conn.origin);
@@ -117,6 +119,7 @@ impl<E: Easy> Multi<'_, E> {
         }
         transfer.retries += 1;
         let rewound = rewind(transfer);
+        say_debug!("transfer {}: its kept connection was dead: again", handle);
         transfer.easy.on_trace(Trace::Retry);
         self.leave_conn(cx, handle, conn, false);
         if let Err(error) = rewound {
@@ -137,15 +140,14 @@ impl<E: Easy> Multi<'_, E> {
         result: Result<(), Error>,
     ) {
         self.detach(cx, handle);
-        let now = cx.now;
+        let now = self.now;
         let Some(transfer) = self.transfers.get_mut(handle) else {
             return;
         };
         transfer.timers.clear_all();
-        transfer.set_state(State::Done(Outcome {
-            result,
-            at: now.into(),
-        }));
+        let at = now.into();
+        transfer.set_state(handle, State::Done(Outcome { result, at }));
+        report(handle, result);
         self.deadlines.set(handle.raw_index(), None);
         self.enqueue(handle, Queue::Done);
         self.running -= 1;
@@ -161,7 +163,7 @@ impl<E: Easy> Multi<'_, E> {
         let (kind, origin) = (transfer.state.kind(), transfer.origin);
         self.dequeue(handle);
         match kind {
-            StateKind::Pending => {
+            StateKind::Pending if QUEUE => {
                 self.pending -= 1;
                 if let Some(origin) = origin {
                     self.rank(origin);
@@ -174,7 +176,7 @@ impl<E: Easy> Multi<'_, E> {
                     self.leave_conn(cx, handle, conn, false);
                 }
             }
-            StateKind::Init | StateKind::Done | StateKind::Reported => {}
+            StateKind::Init | StateKind::Pending | StateKind::Done | StateKind::Reported => {}
         }
         self.leave_origin(cx, handle);
     }
@@ -233,7 +235,7 @@ impl<E: Easy> Multi<'_, E> {
             origin.lookup = Lookup::Unknown;
             cx.platform.cancel(id);
         }
-        if origin.place == Place::Nowhere {
+        if RANKS_UNUSED && origin.place == Place::Nowhere {
             origin.place = Place::Unused;
             self.unused.push_back(self.origins.slots(), id);
         }
@@ -250,9 +252,20 @@ impl<E: Easy> Multi<'_, E> {
     }
 }
 
+/// Tells the log how a transfer has ended.
+fn report(handle: Handle, result: Result<(), Error>) {
+    match result {
+        Ok(()) => say_debug!("transfer {}: complete", handle),
+        Err(error) if error.is_of_peer() => {
+            say_warn!("transfer {}: the peer broke a rule: {:?}", handle, error);
+        }
+        Err(error) => say_debug!("transfer {}: failed: {:?}", handle, error),
+    }
+}
+
 /// Sets the body back to its start if a part of it was sent and it will be sent again.
 fn rewind<E: Easy>(transfer: &mut Transfer<E>) -> Result<(), Error> {
-    let streamed = matches!(transfer.easy.request().body, Body::Stream { .. });
+    let streamed = UPLOADS && matches!(transfer.easy.request().body, Body::Stream { .. });
     let again =
         streamed && !transfer.flags.has(Flag::Rewritten) && transfer.exchange.body_sent() > 0;
     if again && !transfer.easy.rewind() {

@@ -14,6 +14,7 @@ use super::Multi;
 
 /// A transfer has ended: `CURLMSG_DONE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Message {
     /// Which.
     pub handle: Handle,
@@ -23,6 +24,7 @@ pub struct Message {
 
 /// When the engine must be run, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Deadline {
     /// Not later than this; it may have passed.
     pub at: Instant,
@@ -34,6 +36,7 @@ pub struct Deadline {
 
 /// What is known of a transfer: `curl_easy_getinfo`. Of several hops, the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Info {
     /// The last status; 0 if there was none.
     pub status: u16,
@@ -53,7 +56,8 @@ pub struct Info {
     pub head_received: u32,
     /// Bytes of request head.
     pub head_sent: u32,
-    /// From the first run until the addresses were known; of the last hop that needed them.
+    /// From the first run until the addresses were known; of the last hop that needed them. This and
+    /// the next three are zero without the feature `pace`.
     pub name_lookup: Duration,
     /// From the first run until the connection stood.
     pub connect: Duration,
@@ -69,6 +73,7 @@ pub struct Info {
 
 /// How many transfers are in which condition (`CURLMINFO_*`, CONTRACT R80).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Counts {
     /// Added and not removed.
     pub current: u32,
@@ -92,13 +97,15 @@ impl<E: Easy> Multi<'_, E> {
     /// The next transfer that has ended, in the order in which they ended; each exactly once
     /// (CONTRACT R61). It stays in its place until it is removed (CONTRACT R63). O(1).
     pub fn info_read(&mut self) -> Option<Message> {
-        let handle = self.queues.done.front(&self.transfers)?;
+        let first = self.queues.done.front(&self.transfers);
+        say_trace!("info_read: {:?}", first);
+        let handle = first?;
         self.dequeue(handle);
         let transfer = self.transfers.get_mut(handle)?;
         let State::Done(outcome) = transfer.state else {
             return None;
         };
-        transfer.set_state(State::Reported(outcome));
+        transfer.set_state(handle, State::Reported(outcome));
         Some(Message {
             handle,
             result: outcome.result,
@@ -109,6 +116,7 @@ impl<E: Easy> Multi<'_, E> {
     /// nothing is waited for.
     #[must_use]
     pub fn timeout(&self) -> Option<Deadline> {
+        say_trace!("timeout: {:?}", self.due());
         if !self.queues.ready.is_empty() {
             return Some(Deadline {
                 at: self.now,
@@ -128,11 +136,13 @@ impl<E: Easy> Multi<'_, E> {
     /// The easy handle of a transfer.
     #[must_use]
     pub fn get(&self, handle: Handle) -> Option<&E> {
+        say_trace!("get {}", handle);
         self.transfers.get(handle).map(|transfer| &transfer.easy)
     }
 
     /// The easy handle of a transfer. What its request and options say must not change while it runs.
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut E> {
+        say_trace!("get_mut {}", handle);
         self.transfers
             .get_mut(handle)
             .map(|transfer| &mut transfer.easy)
@@ -141,7 +151,9 @@ impl<E: Easy> Multi<'_, E> {
     /// How a transfer ended; `None` while it runs.
     #[must_use]
     pub fn result(&self, handle: Handle) -> Option<Result<(), Error>> {
-        self.outcome(handle).map(|outcome| outcome.result)
+        let result = self.outcome(handle).map(|outcome| outcome.result);
+        say_trace!("result {}: {:?}", handle, result);
+        result
     }
 
     fn outcome(&self, handle: Handle) -> Option<Outcome> {
@@ -160,6 +172,7 @@ impl<E: Easy> Multi<'_, E> {
     /// What is known of a transfer, also after its end (CONTRACT R19).
     #[must_use]
     pub fn info(&self, handle: Handle) -> Option<Info> {
+        say_trace!("info {}", handle);
         let transfer = self.transfers.get(handle)?;
         let (exchange, times) = (&transfer.exchange, &transfer.times);
         let micros = |micros: u32| Duration::from_micros(micros.into());
@@ -190,7 +203,8 @@ impl<E: Easy> Multi<'_, E> {
 
     /// How many transfers are in which condition.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
+        say_trace!("counts");
         Counts {
             current: self.transfers.len(),
             running: self.running - self.pending,
@@ -205,11 +219,13 @@ impl<E: Easy> Multi<'_, E> {
 
     /// All transfers, in no particular order: `curl_multi_get_handles`. O(capacity used).
     pub fn handles(&self) -> impl Iterator<Item = Handle> {
+        say_trace!("handles");
         self.transfers.iter().map(|(handle, _)| handle)
     }
 
     /// All watched connections and what is wanted of them, for `select`, `poll` and the like. O(capacity used).
     pub fn interests(&self) -> impl Iterator<Item = (ConnId, Interest)> {
+        say_trace!("interests");
         self.conns
             .iter()
             .map(|(id, conn)| (id, conn.announced))
@@ -219,6 +235,7 @@ impl<E: Easy> Multi<'_, E> {
     /// Does a transfer wait for a connection?
     #[must_use]
     pub fn is_pending(&self, handle: Handle) -> bool {
+        say_trace!("is_pending {}", handle);
         self.transfers
             .get(handle)
             .is_some_and(|transfer| matches!(transfer.queue, Queue::Waiting | Queue::Unplaced))

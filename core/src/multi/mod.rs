@@ -23,6 +23,7 @@ pub use storage::{Resources, Storage};
 
 use crate::conn::Conn;
 use crate::easy::Easy;
+use crate::features::QUEUE;
 use crate::origin::Origins;
 use crate::store::{ConnKind, Deadlines, Handle, Lines, List, OriginId, POOL, Slots, TransferKind};
 use crate::time::Instant;
@@ -81,7 +82,7 @@ pub struct Multi<'s, E> {
 }
 
 /// The lists of transfers that belong to no origin.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queues {
     ready: List<0>,
     done: List<0>,
@@ -90,6 +91,13 @@ struct Queues {
 }
 
 impl Queues {
+    const EMPTY: Self = Self {
+        ready: List::EMPTY,
+        done: List::EMPTY,
+        starved: List::EMPTY,
+        unplaced: List::EMPTY,
+    };
+
     /// The list that a transfer of this origin is in.
     fn list<'a>(
         &'a mut self,
@@ -102,17 +110,17 @@ impl Queues {
             Queue::Nowhere => None,
             Queue::Ready => Some(&mut self.ready),
             Queue::Starved => Some(&mut self.starved),
-            Queue::Unplaced => Some(&mut self.unplaced),
             Queue::Done => Some(&mut self.done),
+            Queue::Waiting | Queue::Unplaced if !QUEUE => None,
+            Queue::Unplaced => Some(&mut self.unplaced),
             Queue::Waiting => of_origin(origins).map(|origin| &mut origin.waiting),
             Queue::Resolving => of_origin(origins).map(|origin| &mut origin.resolving),
         }
     }
 }
 
-/// What a step may touch besides the tables.
+/// What a step may touch besides the engine, whose `now` is the time of the call.
 struct Cx<'p, P> {
-    now: Instant,
     platform: &'p mut P,
 }
 
@@ -122,6 +130,7 @@ impl<'s, E: Easy> Multi<'s, E> {
     /// # Errors
     /// A capacity that is zero or too small, by its name.
     pub fn new(storage: Storage<'s, E>, config: Config) -> Result<Self, ConfigError> {
+        say_trace!("new: {} transfers", storage.transfers.len());
         let block = storage.line_bytes;
         let usable = block >= Lines::MIN_BLOCK && storage.lines.len() / block.max(1) >= 2;
         let checks = [
@@ -143,8 +152,14 @@ impl<'s, E: Easy> Multi<'s, E> {
         if let Some((_, error)) = checks.iter().find(|(wrong, _)| *wrong) {
             return Err(*error);
         }
-        let (scratch, lines) = storage.lines.split_at_mut(block);
-        Ok(Self {
+        Ok(Self::over(storage, config))
+    }
+
+    /// An engine over memory that suffices.
+    fn over(storage: Storage<'s, E>, config: Config) -> Self {
+        let block = storage.line_bytes;
+        let (scratch, lines) = storage.lines.split_at_mut(block.min(storage.lines.len()));
+        Self {
             transfers: Slots::new(storage.transfers),
             conns: Slots::new(storage.conns),
             origins: Origins::new(storage.origins, storage.names, storage.buckets, config.seed),
@@ -152,7 +167,7 @@ impl<'s, E: Easy> Multi<'s, E> {
             lines: Lines::new(lines, block),
             scratch,
             config,
-            queues: Queues::default(),
+            queues: Queues::EMPTY,
             idle: List::EMPTY,
             stray: List::EMPTY,
             hungry: List::EMPTY,
@@ -166,7 +181,7 @@ impl<'s, E: Easy> Multi<'s, E> {
             ticket: 0,
             now: Instant::ZERO,
             told: None,
-        })
+        }
     }
 
     /// Takes a transfer out of the list that it is in.
@@ -195,6 +210,7 @@ impl<'s, E: Easy> Multi<'s, E> {
     }
 
     /// Makes a transfer run at the next opportunity, wherever it waits now.
+    #[cfg_attr(feature = "small", inline(never))]
     fn wake(&mut self, handle: Handle) {
         self.dequeue(handle);
         self.enqueue(handle, Queue::Ready);
@@ -203,6 +219,7 @@ impl<'s, E: Easy> Multi<'s, E> {
 
 /// Bytes of engine memory, without the easy handle: for the table of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sizes {
     /// Of one place for a transfer.
     pub transfer: usize,

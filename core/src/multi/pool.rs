@@ -2,6 +2,7 @@
 
 use crate::conn::ConnState;
 use crate::easy::Easy;
+use crate::features::{RANKS_UNUSED, REUSE};
 use crate::net::{Interest, Ready, Stall};
 use crate::origin::Place;
 use crate::platform::{Platform, Transport, Watch};
@@ -15,7 +16,7 @@ impl<E: Easy> Multi<'_, E> {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        conn.set_state(ConnState::Idle(cx.now.into()));
+        conn.set_state(id, ConnState::Idle(self.now.into()));
         conn.ready = Ready::NONE;
         conn.streak = 0;
         let origin = conn.origin;
@@ -48,8 +49,8 @@ impl<E: Easy> Multi<'_, E> {
                 ConnState::Opening(_) | ConnState::Busy(_) => return None,
             };
             // CONTRACT R87: not too long idle, not too old, and nothing heard of it that means its end.
-            let young = cx.now.since(since.into()) <= self.config.idle
-                && cx.now.since(opened.into()) <= self.config.lifetime;
+            let young = self.now.since(since.into()) <= self.config.idle
+                && self.now.since(opened.into()) <= self.config.lifetime;
             if young && (ready.is_none() || is_quiet(cx.platform, id)) {
                 self.unpool(id);
                 return Some(id);
@@ -61,6 +62,9 @@ impl<E: Easy> Multi<'_, E> {
     /// Looks at idle connections that something was heard of: the peer has closed them, or has sent
     /// what nobody asked for. Either way they can't be used.
     pub(super) fn probe_strays<P: Platform>(&mut self, cx: &mut Cx<'_, P>) {
+        if !REUSE {
+            return;
+        }
         let mut closed = false;
         for _ in 0..self.stray.len() {
             let Some(id) = self.stray.front(&self.conns) else {
@@ -72,7 +76,7 @@ impl<E: Easy> Multi<'_, E> {
                     break;
                 };
                 if let ConnState::Stray(since) = conn.state {
-                    conn.set_state(ConnState::Idle(since));
+                    conn.set_state(id, ConnState::Idle(since));
                 }
                 conn.ready = Ready::NONE;
                 self.idle.push_back(&mut self.conns, id);
@@ -125,7 +129,7 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Closes all idle connections of an origin, or of all.
     pub(super) fn close_all_idle<P: Platform>(&mut self, cx: &mut Cx<'_, P>, of: Option<OriginId>) {
-        loop {
+        while REUSE {
             let next = match of {
                 Some(origin) => self
                     .origins
@@ -143,7 +147,11 @@ impl<E: Easy> Multi<'_, E> {
 
     /// Makes a place in the table of origins: forgets the one that was unused longest.
     pub(super) fn forget_unused<P: Platform>(&mut self, cx: &mut Cx<'_, P>) -> Option<OriginId> {
-        let id = self.unused.pop_front(self.origins.slots())?;
+        let id = if RANKS_UNUSED {
+            self.unused.pop_front(self.origins.slots())?
+        } else {
+            self.origins.any_unused()?
+        };
         if let Some(origin) = self.origins.get_mut(id) {
             origin.place = Place::Nowhere;
         }
@@ -155,5 +163,9 @@ impl<E: Easy> Multi<'_, E> {
 
 /// Is there nothing to be read of an idle connection, and does it still live?
 fn is_quiet<P: Transport + Watch>(platform: &mut P, id: ConnId) -> bool {
-    matches!(platform.fill(id, 1), Err(Stall::WouldBlock))
+    let heard = platform.fill(id, 1);
+    if matches!(&heard, Ok(lent) if !lent.bytes.is_empty()) {
+        say_warn!("conn {}: the peer sent what nobody asked for", id);
+    }
+    matches!(heard, Err(Stall::WouldBlock))
 }

@@ -2,11 +2,12 @@
 //! handle.
 
 use crate::Error;
-use crate::easy::{Easy, Flow, Follow, Head, Options, Range, Redirects, Status, Taken};
+use crate::easy::{Easy, Flow, Follow, Head, Range, Redirects, Status, Taken};
 use crate::error::ResponseError;
+use crate::features::{RANGES, REDIRECTS};
 use crate::http::{HeadEnd, Sink};
 use crate::transfer::{Flag, Flags};
-use crate::wire::{ContentRange, ContentRangeValue, Url, join};
+use crate::wire::{self, ContentRange, ContentRangeValue, Url, join};
 
 /// Stands between the exchange and the easy handle.
 pub(super) struct Response<'a, E> {
@@ -14,7 +15,6 @@ pub(super) struct Response<'a, E> {
     flags: &'a mut Flags,
     redirects: &'a mut u16,
     scratch: &'a mut [u8],
-    options: &'a Options,
     /// The status of the head that is being read.
     code: u16,
     drained: u64,
@@ -35,7 +35,6 @@ impl<'a, E: Easy> Response<'a, E> {
         flags: &'a mut Flags,
         redirects: &'a mut u16,
         scratch: &'a mut [u8],
-        options: &'a Options,
     ) -> Self {
         let (code, drained, drain_bytes) = (0, 0, u64::MAX);
         Self {
@@ -43,7 +42,6 @@ impl<'a, E: Easy> Response<'a, E> {
             flags,
             redirects,
             scratch,
-            options,
             code,
             drained,
             drain_bytes,
@@ -72,11 +70,11 @@ impl<'a, E: Easy> Response<'a, E> {
     /// A field of a response that may be a redirect or about a range.
     #[cold]
     fn meant_for_us(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
-        if matches!(self.code, 301 | 302 | 303 | 307 | 308) && name.eq_ignore_ascii_case("location")
-        {
+        let redirected = REDIRECTS && matches!(self.code, 301 | 302 | 303 | 307 | 308);
+        if redirected && name.eq_ignore_ascii_case("location") {
             return self.location(value);
         }
-        if matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
+        if RANGES && matches!(self.code, 206 | 416) && name.eq_ignore_ascii_case("content-range") {
             return self.content_range(value);
         }
         Ok(())
@@ -84,7 +82,7 @@ impl<'a, E: Easy> Response<'a, E> {
 
     /// RFC 9110 §15.4: asks the easy handle whether it follows.
     fn location(&mut self, value: &[u8]) -> Result<(), Error> {
-        let Redirects::Follow(most) = self.options.redirects else {
+        let Redirects::Follow(most) = self.easy.options().redirects else {
             return Ok(());
         };
         if self.flags.put(Flag::Located) {
@@ -97,10 +95,10 @@ impl<'a, E: Easy> Response<'a, E> {
         let base = Url::parse(request.url)?;
         let length = join(&base, value, self.scratch)?;
         let text = self.scratch.get(..length).unwrap_or(&[]);
-        let text = core::str::from_utf8(text).map_err(|_| ResponseError::Location)?;
+        let text = wire::text(text).ok_or(ResponseError::Location)?;
         let url = Url::parse(text).map_err(|_| ResponseError::Location)?;
         let foreign = !url.same_origin(&base);
-        let rewrite = rewrites(self.code, request.method) && !self.options.keep_post;
+        let rewrite = rewrites(self.code, request.method) && !self.easy.options().keep_post;
         match self.easy.on_redirect(text) {
             Follow::Stop => Ok(()),
             Follow::TooLong => Err(Error::BadUrl(crate::error::UrlError::TooLong)),
@@ -134,9 +132,13 @@ impl<'a, E: Easy> Response<'a, E> {
 
     /// A download that is to be appended must start where the present bytes end (CONTRACT §9, 17).
     fn resumed(&mut self) -> Result<(), Error> {
-        let request = self.easy.request();
-        let Some(Range::Resume { from, .. }) = request.range else {
-            return match (self.code, request.range) {
+        let range = if RANGES {
+            self.easy.request().range
+        } else {
+            None
+        };
+        let Some(Range::Resume { from, .. }) = range else {
+            return match (self.code, range) {
                 (206, None) => Err(ResponseError::ContentRange.into()),
                 _ => Ok(()),
             };
@@ -177,7 +179,8 @@ impl<E: Easy> Sink for Response<'_, E> {
     #[inline]
     fn on_field(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         flow(self.easy.on_field(name, value))?;
-        if matches!(self.code, 206 | 301 | 302 | 303 | 307 | 308 | 416) {
+        let is_ours = REDIRECTS || RANGES;
+        if is_ours && matches!(self.code, 206 | 301 | 302 | 303 | 307 | 308 | 416) {
             return self.meant_for_us(name, value);
         }
         Ok(())
@@ -204,11 +207,14 @@ impl<E: Easy> Sink for Response<'_, E> {
                 Some(_) | None => Ok(()),
             };
         }
-        if self.options.fail_on_error && end.code >= 400 && !self.flags.has(Flag::AlreadyComplete) {
+        if self.easy.options().fail_on_error
+            && end.code >= 400
+            && !self.flags.has(Flag::AlreadyComplete)
+        {
             return Err(Error::HttpStatus(end.code));
         }
         self.resumed()?;
-        match (self.options.max_body, end.length) {
+        match (self.easy.options().max_body, end.length) {
             (Some(most), Some(length)) if length > most => Err(Error::BodyTooLarge),
             _ => Ok(()),
         }
@@ -223,7 +229,8 @@ impl<E: Easy> Sink for Response<'_, E> {
             return Ok(Taken::All);
         }
         if self
-            .options
+            .easy
+            .options()
             .max_body
             .is_some_and(|most| self.drained > most)
         {

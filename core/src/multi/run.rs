@@ -3,6 +3,7 @@
 use crate::Event;
 use crate::conn::ConnState;
 use crate::easy::Easy;
+use crate::features::REUSE;
 use crate::net::Ready;
 use crate::platform::Platform;
 use crate::store::{ConnId, Handle};
@@ -13,6 +14,7 @@ use super::{Cx, Multi};
 
 /// The answer of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Running {
     /// Transfers that were added and are not done, queued ones included (CONTRACT R55).
     pub transfers: u32,
@@ -23,6 +25,7 @@ pub struct Running {
 impl<E: Easy> Multi<'_, E> {
     /// Notes an event, in O(1). An event for something that is gone is ignored (CONTRACT R53).
     pub fn mark(&mut self, event: Event) {
+        say_trace!("mark {:?}", event);
         match event {
             Event::Socket(conn, ready) => self.mark_socket(conn, ready),
             Event::Resolved(origin) => {
@@ -55,23 +58,21 @@ impl<E: Easy> Multi<'_, E> {
                     self.enqueue(owner, Queue::Ready);
                 }
             }
-            ConnState::Idle(since) => {
-                conn.set_state(ConnState::Stray(since));
+            ConnState::Idle(since) if REUSE => {
+                conn.set_state(id, ConnState::Stray(since));
                 self.idle.remove(&mut self.conns, id);
                 self.stray.push_back(&mut self.conns, id);
             }
-            ConnState::Stray(_) => {}
+            ConnState::Idle(_) | ConnState::Stray(_) => {}
         }
     }
 
     /// Does the work of all that was marked and of all deadlines that have come: a bounded piece of
     /// it, see [`Multi`].
     pub fn run<P: Platform>(&mut self, now: Instant, platform: &mut P) -> Running {
+        say_trace!("run at {:?}", now);
         self.now = self.now.max(now);
-        let mut cx = Cx {
-            now: self.now,
-            platform,
-        };
+        let mut cx = Cx { platform };
         self.expire(&mut cx);
         self.probe_strays(&mut cx);
         // CONTRACT R51: once, and once more for what became ready meanwhile.
@@ -89,10 +90,9 @@ impl<E: Easy> Multi<'_, E> {
             self.running > 0 || self.is_at_rest(),
             "claims that nobody holds"
         );
-        Running {
-            transfers: self.running,
-            again: !self.queues.ready.is_empty(),
-        }
+        let (transfers, again) = (self.running, !self.queues.ready.is_empty());
+        say_trace!("run: {} transfers, again: {}", transfers, again);
+        Running { transfers, again }
     }
 
     /// With no transfer running there are only idle connections.
@@ -108,6 +108,7 @@ impl<E: Easy> Multi<'_, E> {
         platform: &mut P,
         event: Event,
     ) -> Running {
+        say_trace!("socket_action");
         self.mark(event);
         self.run(now, platform)
     }
@@ -115,6 +116,7 @@ impl<E: Easy> Multi<'_, E> {
     /// `curl_multi_perform`: looks at every transfer, whatever was heard of it. For loops that
     /// can't say what is ready. O(all transfers).
     pub fn perform<P: Platform>(&mut self, now: Instant, platform: &mut P) -> Running {
+        say_trace!("perform");
         for index in 0..self.conns.used() {
             if let Some(conn) = self.conns.id_at(index) {
                 self.mark_socket(conn, Ready::NONE);

@@ -56,6 +56,7 @@ impl<E: Easy> Multi<'_, E> {
         };
         if conn.announced != want {
             conn.announced = want;
+            say_trace!("watch {}: {:?}", id, want);
             watch.socket(id, want);
         }
     }
@@ -63,7 +64,8 @@ impl<E: Easy> Multi<'_, E> {
     /// Closes a connection: first it is no longer watched (CONTRACT R25).
     pub(super) fn close<P: Watch + Transport>(&mut self, platform: &mut P, id: ConnId) {
         self.announce(platform, id, Interest::NONE);
-        if self.conns.remove(id).is_some() {
+        if self.conns.remove_with(id, drop).is_some() {
+            say_debug!("conn {}: closed", id);
             platform.close(id);
         }
     }
@@ -82,6 +84,7 @@ impl<E: Easy> Multi<'_, E> {
         let due = self.due();
         if self.told != due {
             self.told = due;
+            say_trace!("timer: {:?}", due);
             cx.platform.timer(due);
         }
     }

@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use crate::Error;
-use crate::easy::{Easy, Options};
+use crate::easy::{Easy, Options, Redirects};
 use crate::error::UrlError;
+use crate::features::{Feature, PACE, QUEUE, RANKS_UNUSED, REDIRECTS, REUSE, SMALL};
 use crate::http::Outgoing;
+use crate::net::IoError;
 use crate::origin::{FindError, OriginKey, Place};
 use crate::platform::Platform;
 use crate::store::{Handle, OriginId};
@@ -23,6 +25,7 @@ pub(super) fn outgoing<'a, E: Easy>(
     known: Option<&Parts>,
 ) -> Result<Outgoing<'a>, Error> {
     let request = easy.request();
+    let known = known.filter(|_| !SMALL);
     let url = known.and_then(|parts| Url::from_parts(request.url, parts));
     Ok(Outgoing {
         request,
@@ -30,7 +33,7 @@ pub(super) fn outgoing<'a, E: Easy>(
         foreign: flags.has(Flag::Foreign),
         rewritten: flags.has(Flag::Rewritten),
         expect: flags.has(Flag::Expects),
-        close: options.forbid_reuse,
+        close: !REUSE || options.forbid_reuse,
     })
 }
 
@@ -44,14 +47,22 @@ impl<E: Easy> Multi<'_, E> {
     ) -> Option<Parts> {
         let transfer = self.transfers.get_mut(handle)?;
         let options = transfer.easy.options();
-        begin(transfer, &options, cx.now);
+        begin(transfer, &options, self.now);
+        if let Some(what) = left_out(&options) {
+            self.complete(cx, handle, Err(Error::LeftOut(what)));
+            return None;
+        }
         match self.place(cx, handle, &options) {
             Ok((origin, parts)) => {
                 self.join(handle, origin);
                 self.acquire(cx, handle, false);
-                return Some(parts);
+                return parts;
             }
-            Err(Ok(())) => self.wait_for_place(handle),
+            Err(Ok(())) if QUEUE => self.wait_for_place(handle),
+            Err(Ok(())) => {
+                let none = Error::Connect(IoError::NoDescriptors);
+                self.complete(cx, handle, Err(none));
+            }
             Err(Err(error)) => self.complete(cx, handle, Err(error)),
         }
         None
@@ -63,7 +74,7 @@ impl<E: Easy> Multi<'_, E> {
         cx: &mut Cx<'_, P>,
         handle: Handle,
         options: &Options,
-    ) -> Result<(OriginId, Parts), Result<(), Error>> {
+    ) -> Result<(OriginId, Option<Parts>), Result<(), Error>> {
         let transfer = self.transfers.get(handle).ok_or(Err(Error::Internal))?;
         let outgoing = outgoing(&transfer.easy, transfer.flags, options, None).map_err(Err)?;
         outgoing.check().map_err(Err)?;
@@ -78,7 +89,7 @@ impl<E: Easy> Multi<'_, E> {
             port: outgoing.url.port,
             settings: outgoing.request.settings,
         };
-        let parts = outgoing.url.parts(outgoing.request.url);
+        let parts = (!SMALL).then(|| outgoing.url.parts(outgoing.request.url));
         if let Some(known) = self.origins.find(&key) {
             return Ok((known, parts));
         }
@@ -97,7 +108,7 @@ impl<E: Easy> Multi<'_, E> {
             return;
         };
         origin.users += 1;
-        if origin.place == Place::Unused {
+        if RANKS_UNUSED && origin.place == Place::Unused {
             origin.place = Place::Nowhere;
             self.unused.remove(self.origins.slots(), id);
         }
@@ -112,6 +123,21 @@ impl<E: Easy> Multi<'_, E> {
     }
 }
 
+/// What the options ask for that was left out of the engine.
+const fn left_out(options: &Options) -> Option<Feature> {
+    let paced = options.low_speed.is_some()
+        || options.progress.is_some()
+        || options.receive_rate.is_some()
+        || options.send_rate.is_some();
+    if !PACE && paced {
+        Some(Feature::Pace)
+    } else if !REDIRECTS && matches!(options.redirects, Redirects::Follow(_)) {
+        Some(Feature::Redirects)
+    } else {
+        None
+    }
+}
+
 /// CONTRACT R95, R96: the clocks of a transfer start when it first runs, that of the connect limit
 /// with each hop.
 fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
@@ -119,21 +145,15 @@ fn begin<E: Easy>(transfer: &mut Transfer<E>, options: &Options, now: Instant) {
         transfer.flags.set(Flag::Started, true);
         transfer.flags.set(Flag::Fresh, options.fresh_connect);
         transfer.started = now;
-        let second = Duration::from_secs(1);
-        let timers = [
-            (Timer::Total, options.total.filter(|total| !total.is_zero())),
-            (Timer::LowSpeed, options.low_speed.map(|_| second)),
-            (
-                Timer::Progress,
-                options
-                    .progress
-                    .map(|every| every.max(Duration::from_millis(1))),
-            ),
-        ];
-        for (timer, after) in timers {
-            if let Some(after) = after {
-                transfer.timers.set(now, now, timer, after);
-            }
+        let mut set = |timer, after| transfer.timers.set(now, now, timer, after);
+        if let Some(total) = options.total.filter(|total| !total.is_zero()) {
+            set(Timer::Total, total);
+        }
+        if options.low_speed.is_some() {
+            set(Timer::LowSpeed, Duration::from_secs(1));
+        }
+        if let Some(every) = options.progress {
+            set(Timer::Progress, every.max(Duration::from_millis(1)));
         }
     }
     let connect = if options.connect.is_zero() {

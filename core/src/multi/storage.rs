@@ -1,9 +1,12 @@
 //! The memory of an engine: borrowed slices, and an owner with fixed capacities for a `static`.
 
 use crate::conn::Conn;
+use crate::easy::Easy;
 use crate::origin::Origin;
-use crate::store::{DeadlineEntry, Slot};
+use crate::store::{DeadlineEntry, Lines, Slot};
 use crate::transfer::Transfer;
+
+use super::{Config, Multi};
 
 /// The memory that an engine works on. Its lengths are the engine's capacities.
 #[derive(Debug)]
@@ -71,6 +74,28 @@ impl<
             names: [[0; NAMES]; ORIGINS],
             lines: [[0; LINE]; LINES],
         }
+    }
+
+    /// What [`Multi::new`](crate::Multi::new) would refuse does not compile here.
+    const IS_ENOUGH: () = assert!(
+        TRANSFERS > 0 && CONNS > 0 && ORIGINS > 0 && NAMES > 0,
+        "each table needs a place, and each name room"
+    );
+    const HAS_LINES: () = assert!(
+        LINES >= 2 && LINE >= Lines::MIN_BLOCK,
+        "two line blocks of 64 bytes are the least"
+    );
+
+    /// An engine over this memory. That its capacities suffice is seen when it is compiled, so there
+    /// is no error; a budget of 0 is taken for 1.
+    pub fn multi(&mut self, config: Config) -> Multi<'_, E>
+    where
+        E: Easy,
+    {
+        const { Self::IS_ENOUGH };
+        const { Self::HAS_LINES };
+        let budget = config.budget.max(1);
+        Multi::over(self.storage(), Config { budget, ..config })
     }
 
     /// The memory, for [`Multi::new`](crate::Multi::new).

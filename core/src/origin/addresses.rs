@@ -2,11 +2,15 @@
 
 use core::net::IpAddr;
 
+use crate::features::IPV6;
 use crate::net::Addresses;
 
 /// Alternates the families, IPv6 first, and keeps the resolver's order within each (CONTRACT R99,
 /// RFC 8305 §4).
-pub(crate) fn interleave(found: &Addresses) -> Addresses {
+pub(crate) fn interleave(found: Addresses) -> Addresses {
+    if !IPV6 {
+        return found;
+    }
     let mut six = found
         .iter()
         .filter(|address| matches!(address, IpAddr::V6(_)));
@@ -39,7 +43,7 @@ mod tests {
         };
         let found = parse("192.0.2.1 192.0.2.2 192.0.2.3 2001:db8::1");
         let sorted = parse("2001:db8::1 192.0.2.1 192.0.2.2 192.0.2.3");
-        assert_eq!(interleave(&found), sorted);
-        assert_eq!(interleave(&Addresses::new()), Addresses::new());
+        assert_eq!(interleave(found), sorted);
+        assert_eq!(interleave(Addresses::new()), Addresses::new());
     }
 }

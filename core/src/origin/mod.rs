@@ -127,7 +127,7 @@ impl Origin {
     }
 
     /// Replaces the addresses by these, which may be used until then.
-    pub(crate) fn learn(&mut self, found: &Addresses, until: Instant) {
+    pub(crate) fn learn(&mut self, found: Addresses, until: Instant) {
         self.addresses = interleave(found);
         self.edition = self.edition.wrapping_add(1);
         self.lookup = Lookup::Known(until);

@@ -4,8 +4,11 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
+use crate::features::SMALL;
 use crate::net::Addresses;
 use crate::store::{Link, List, OriginId, OriginKind, Slot, Slots};
+
+use crate::wire::text;
 
 use super::{Lookup, Origin, OriginKey, Place};
 
@@ -75,12 +78,13 @@ impl<'s> Origins<'s> {
     }
 
     fn name(&self, id: OriginId, len: u16) -> &str {
-        core::str::from_utf8(self.name_bytes(id, len)).unwrap_or("")
+        text(self.name_bytes(id, len)).unwrap_or("")
     }
 
     fn name_bytes(&self, id: OriginId, len: u16) -> &[u8] {
         let start = id.index() * self.name_bytes;
-        let bytes = self.names.get(start..start + usize::from(len));
+        let behind = self.names.get(start..);
+        let bytes = behind.and_then(|behind| behind.get(..usize::from(len)));
         bytes.unwrap_or(&[])
     }
 
@@ -111,6 +115,10 @@ impl<'s> Origins<'s> {
     }
 
     pub(crate) fn find(&self, key: &OriginKey<'_>) -> Option<OriginId> {
+        if SMALL {
+            let ids = (0..self.slots.used()).filter_map(|index| self.slots.id_at(index));
+            return ids.into_iter().find(|id| self.is_it(*id, key));
+        }
         let hash = self.hash(key);
         let mut next = self.buckets.get(self.bucket(hash)).copied()?;
         while let Some(index) = next.checked_sub(1) {
@@ -122,6 +130,10 @@ impl<'s> Origins<'s> {
             next = origin.chain;
         }
         None
+    }
+
+    fn is_it(&self, id: OriginId, key: &OriginKey<'_>) -> bool {
+        self.get(id).is_some_and(|origin| origin.is_keyed(key)) && self.has_name(id, key.host)
     }
 
     /// Puts a new origin in, which nobody refers to yet.
@@ -136,10 +148,11 @@ impl<'s> Origins<'s> {
             .ok()
             .filter(|len| usize::from(*len) <= self.name_bytes)
             .ok_or(FindError::NameTooLong)?;
-        let hash = self.hash(key);
-        let bucket = self.bucket(hash);
+        // The tables of a device are short: without a hash they are looked through.
+        let hash = if SMALL { 0 } else { self.hash(key) };
+        let bucket = if SMALL { 0 } else { self.bucket(hash) };
         let first = self.buckets.get(bucket).copied().unwrap_or(0);
-        let origin = Origin {
+        let make = |()| Origin {
             scheme,
             port,
             settings,
@@ -157,30 +170,45 @@ impl<'s> Origins<'s> {
             place: Place::Nowhere,
             link: Link::NONE,
         };
-        let id = self.slots.insert(origin).map_err(|_| FindError::Full)?;
+        let id = self
+            .slots
+            .insert_with((), make)
+            .map_err(|()| FindError::Full)?;
         let start = id.index() * self.name_bytes;
         if let Some(name) = self.names.get_mut(start..start + host.len()) {
             name.copy_from_slice(host.as_bytes());
         }
-        if let Some(first) = self.buckets.get_mut(bucket) {
+        if !SMALL && let Some(first) = self.buckets.get_mut(bucket) {
             *first = id.raw_index() + 1;
         }
         Ok(id)
     }
 
+    /// One that no transfer refers to.
+    pub(crate) fn any_unused(&self) -> Option<OriginId> {
+        let mut ids = (0..self.slots.used()).filter_map(|index| self.slots.id_at(index));
+        ids.find(|id| self.get(*id).is_some_and(|origin| origin.users == 0))
+    }
+
     /// Takes an origin out of the table and of its chain.
     pub(crate) fn remove(&mut self, id: OriginId) {
-        let Some(origin) = self.slots.remove(id) else {
+        let chained = self
+            .slots
+            .remove_with(id, |origin| (origin.hash, origin.chain));
+        let Some((hash, chain)) = chained else {
             return;
         };
-        let bucket = self.bucket(origin.hash);
+        if SMALL {
+            return;
+        }
+        let bucket = self.bucket(hash);
         let this = id.raw_index() + 1;
         let Some(mut next) = self.buckets.get(bucket).copied() else {
             return;
         };
         if next == this {
             if let Some(first) = self.buckets.get_mut(bucket) {
-                *first = origin.chain;
+                *first = chain;
             }
             return;
         }
@@ -192,7 +220,7 @@ impl<'s> Origins<'s> {
                 return;
             };
             if value.chain == this {
-                value.chain = origin.chain;
+                value.chain = chain;
                 return;
             }
             next = value.chain;

@@ -1,6 +1,7 @@
 //! An indexed heap of deadlines: one for each place of a table, O(log n) to set, O(1) to see
 //! the first.
 
+use crate::features::SMALL;
 use crate::time::Instant;
 
 /// How many children a node has: four lie in one line of the cache, and the heap is half as high as
@@ -61,6 +62,11 @@ impl<'s> Deadlines<'s> {
         if self.len == 0 {
             return None;
         }
+        if SMALL {
+            let set = self.entries.iter().filter(|entry| entry.position != 0);
+            let first = set.min_by_key(|entry| entry.at)?;
+            return Some((Instant::from_micros(first.at), first.slot));
+        }
         self.entries
             .first()
             .map(|node| (Instant::from_micros(node.at), node.slot))
@@ -68,6 +74,9 @@ impl<'s> Deadlines<'s> {
 
     /// Sets, moves or clears the deadline of a slot. Slots outside the memory are ignored.
     pub fn set(&mut self, slot: u32, at: Option<Instant>) {
+        if SMALL {
+            return self.set_in_place(slot, at);
+        }
         let Some(entry) = self.entries.get(slot as usize) else {
             return;
         };
@@ -94,6 +103,19 @@ impl<'s> Deadlines<'s> {
             }
         }
         debug_assert!(self.len <= self.entries.len() && self.len <= u32::MAX as usize);
+    }
+
+    /// Without a heap: each entry is that of its own slot, and `position` says whether it is set.
+    #[cfg_attr(feature = "small", inline(never))]
+    fn set_in_place(&mut self, slot: u32, at: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        self.len -= entry.position as usize;
+        entry.position = u32::from(at.is_some());
+        self.len += entry.position as usize;
+        entry.slot = slot;
+        entry.at = at.map_or(0, Instant::as_micros);
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "slots are counted in u32")]

@@ -118,6 +118,13 @@ impl<K> fmt::Debug for Id<K> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<K> defmt::Format for Id<K> {
+    fn format(&self, to: defmt::Formatter<'_>) {
+        defmt::write!(to, "{=u32}.{=u32}", self.index, self.generation.get());
+    }
+}
+
 impl<K> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -170,6 +170,7 @@ impl<'s, K, T> Slots<'s, K, T> {
 
     /// The value that `id` names.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub fn get(&self, id: Id<K>) -> Option<&T> {
         match self.slots.get(id.index()) {
             Some(Slot::Occupied { generation, value }) if generation.get() == id.generation() => {
@@ -180,6 +181,7 @@ impl<'s, K, T> Slots<'s, K, T> {
     }
 
     /// The value that `id` names.
+    #[cfg_attr(feature = "small", inline(never))]
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         match self.slots.get_mut(id.index()) {
             Some(Slot::Occupied { generation, value }) if generation.get() == id.generation() => {
@@ -191,6 +193,7 @@ impl<'s, K, T> Slots<'s, K, T> {
 
     /// The id of whoever is at this place now.
     #[must_use]
+    #[cfg_attr(feature = "small", inline(never))]
     pub fn id_at(&self, index: u32) -> Option<Id<K>> {
         match self.slots.get(index as usize) {
             Some(Slot::Occupied { generation, .. }) => Some(Id::new(index, *generation)),
@@ -199,6 +202,7 @@ impl<'s, K, T> Slots<'s, K, T> {
     }
 
     /// The value at this place, whoever it is: for lists, whose links hold places.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         match self.slots.get_mut(index as usize) {
             Some(Slot::Occupied { value, .. }) => Some(value),

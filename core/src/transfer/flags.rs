@@ -1,5 +1,7 @@
 //! Switches of a transfer, a bit each.
 
+use crate::features::{RACES, RANGES, REDIRECTS, REUSE, UPLOADS};
+
 /// What a bit says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -42,6 +44,21 @@ pub(crate) enum Flag {
     NextAddress,
 }
 
+impl Flag {
+    /// Can it ever be set? Not if the only ways to it were left out.
+    const fn is_possible(self) -> bool {
+        match self {
+            Self::Foreign | Self::Rewritten | Self::Follow | Self::Located => REDIRECTS,
+            Self::NoExpect | Self::Expects | Self::SendPaused | Self::AskAgain => UPLOADS,
+            Self::RangeRight | Self::AlreadyComplete => RANGES,
+            Self::Discard => REDIRECTS || UPLOADS || RANGES,
+            Self::Fresh | Self::Reused => REUSE,
+            Self::NextAddress => RACES,
+            Self::Started | Self::ReceivePaused | Self::Hurry | Self::Unflushed => true,
+        }
+    }
+}
+
 /// A set of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(u32);
@@ -53,11 +70,16 @@ impl Flags {
         1 << flag as u32
     }
 
+    #[inline]
     pub(crate) const fn has(self, flag: Flag) -> bool {
-        self.0 & Self::bit(flag) != 0
+        flag.is_possible() && self.0 & Self::bit(flag) != 0
     }
 
+    #[inline]
     pub(crate) const fn set(&mut self, flag: Flag, on: bool) {
+        if !flag.is_possible() {
+            return;
+        }
         if on {
             self.0 |= Self::bit(flag);
         } else {

@@ -3,6 +3,7 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use crate::features::PACE;
 use crate::time::Instant;
 
 /// How many ticks lie between two marks: the speed is that of the last 3 to 6 seconds (CONTRACT R97).
@@ -45,6 +46,9 @@ impl Meter {
 
     /// So many bytes went this way.
     pub(crate) fn count(&mut self, way: Way, bytes: usize) {
+        if !PACE {
+            return;
+        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.moved = self.moved.wrapping_add(bytes);
         let tokens = match way {
@@ -96,7 +100,7 @@ impl Meter {
         receive: Option<NonZeroU32>,
         send: Option<NonZeroU32>,
     ) {
-        if receive.is_none() && send.is_none() {
+        if !PACE || (receive.is_none() && send.is_none()) {
             return;
         }
         let millis = now.since(start).as_millis() % (1 << 32);
@@ -125,6 +129,7 @@ impl Meter {
     pub(crate) fn allowance(&self, way: Way, rate: Option<NonZeroU32>) -> usize {
         match (rate, way) {
             (None, _) => usize::MAX,
+            (Some(_), _) if !PACE => usize::MAX,
             (Some(_), Way::Receive) => self.receive_tokens as usize,
             (Some(_), Way::Send) => self.send_tokens as usize,
         }

@@ -10,9 +10,10 @@ pub(crate) use meter::{Meter, Way};
 pub(crate) use state::{Outcome, Race, State, StateKind};
 pub(crate) use timers::Timers;
 
+use crate::features::PACE;
 use crate::http::Exchange;
 use crate::net::IoError;
-use crate::store::{ConnId, Link, Linked, OriginId};
+use crate::store::{ConnId, Handle, Link, Linked, OriginId};
 use crate::time::Instant;
 
 /// In which list a transfer is.
@@ -43,25 +44,27 @@ pub(crate) struct Times {
     pub first_byte: u32,
 }
 
-/// One place of the table of transfers.
+/// One place of the table of transfers. Small fields that are often looked at come first: small
+/// processors reach them with shorter instructions.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Transfer<E> {
-    pub(crate) easy: E,
-    pub(crate) state: State,
-    pub(crate) origin: Option<OriginId>,
-    pub(crate) exchange: Exchange,
-    pub(crate) started: Instant,
-    pub(crate) timers: Timers,
-    pub(crate) meter: Meter,
-    pub(crate) times: Times,
-    pub(crate) link: Link,
-    pub(crate) redirects: u16,
+    pub(crate) queue: Queue,
     pub(crate) connects: u8,
     pub(crate) retries: u8,
-    pub(crate) queue: Queue,
-    pub(crate) flags: Flags,
+    pub(crate) redirects: u16,
     /// What sending has failed with, while the response is still being heard out.
     pub(crate) send_failed: Option<IoError>,
+    pub(crate) state: State,
+    pub(crate) flags: Flags,
+    pub(crate) origin: Option<OriginId>,
+    pub(crate) link: Link,
+    pub(crate) timers: Timers,
+    pub(crate) meter: Meter,
+    pub(crate) started: Instant,
+    pub(crate) exchange: Exchange,
+    pub(crate) times: Times,
+    pub(crate) easy: E,
 }
 
 impl<E> Transfer<E> {
@@ -91,11 +94,18 @@ impl<E> Transfer<E> {
     }
 
     /// Moves to another state, which the table of the machine must allow.
-    pub(crate) fn set_state(&mut self, next: State) {
+    /// Its own id is for the log.
+    pub(crate) fn set_state(&mut self, id: Handle, next: State) {
         debug_assert!(
             self.state.kind().allows(next.kind()),
             "{:?} -> {next:?}",
             self.state
+        );
+        say_debug!(
+            "transfer {}: {:?} -> {:?}",
+            id,
+            self.state.kind(),
+            next.kind()
         );
         self.state = next;
     }
@@ -113,8 +123,15 @@ impl<E> Transfer<E> {
         }
     }
 
-    /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes.
+    /// µs since the first run, as it is kept in [`Times`]: never 0, at most 71 minutes. Without the
+    /// feature for it nothing is measured, and it is always 0.
+    #[inline]
     pub(crate) fn elapsed(&self, now: Instant) -> u32 {
+        if PACE { self.measure(now) } else { 0 }
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn measure(&self, now: Instant) -> u32 {
         let micros = now.as_micros().saturating_sub(self.started.as_micros());
         u32::try_from(micros).unwrap_or(u32::MAX).max(1)
     }

@@ -14,13 +14,13 @@
 use crate::Error;
 use crate::machine::machine;
 use crate::net::IoError;
-use crate::store::{ConnId, List, SIBLINGS};
+use crate::store::{Attempts, ConnId};
 use crate::time::Stamp;
 
 /// Attempts to connect that run side by side (CONTRACT R99).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Race {
-    pub attempts: List<SIBLINGS>,
+    pub attempts: Attempts,
     /// What the last attempt that failed said.
     pub error: IoError,
     /// The next of the origin's addresses, and the edition of them that it counts in.

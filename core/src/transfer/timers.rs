@@ -33,7 +33,15 @@ impl Timers {
     }
 
     /// Sets or replaces a deadline.
+    #[inline]
     pub(crate) fn set(&mut self, start: Instant, now: Instant, timer: Timer, after: Duration) {
+        if timer.is_possible() {
+            self.set_possible(start, now, timer, after);
+        }
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn set_possible(&mut self, start: Instant, now: Instant, timer: Timer, after: Duration) {
         while now.as_micros().saturating_sub(self.base(start)) >= REACH_MS * MICROS {
             self.move_base();
         }
@@ -55,8 +63,11 @@ impl Timers {
     }
 
     /// Clears a deadline.
+    #[inline]
     pub(crate) fn clear(&mut self, timer: Timer) {
-        if let Some(place) = self.offsets.get_mut(timer as usize) {
+        if timer.is_possible()
+            && let Some(place) = self.offsets.get_mut(timer as usize)
+        {
             *place = 0;
         }
     }
@@ -67,19 +78,36 @@ impl Timers {
     }
 
     /// When a deadline is.
+    #[inline]
     pub(crate) fn at(&self, start: Instant, timer: Timer) -> Option<Instant> {
+        if timer.is_possible() {
+            self.at_possible(start, timer)
+        } else {
+            None
+        }
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn at_possible(&self, start: Instant, timer: Timer) -> Option<Instant> {
         let offset = self.offsets.get(timer as usize)?.checked_sub(1)?;
         Some(self.after(start, offset))
     }
 
     /// So many milliseconds after the base.
+    #[cfg_attr(feature = "small", inline(never))]
     const fn after(&self, start: Instant, offset: u32) -> Instant {
         let micros = offset as u64 * MICROS;
         Instant::from_micros(self.base(start).saturating_add(micros))
     }
 
     /// Is it due? Then it is cleared.
+    #[inline]
     pub(crate) fn take_due(&mut self, start: Instant, now: Instant, timer: Timer) -> bool {
+        timer.is_possible() && self.take_due_possible(start, now, timer)
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn take_due_possible(&mut self, start: Instant, now: Instant, timer: Timer) -> bool {
         let due = self.at(start, timer).is_some_and(|at| at <= now);
         if due {
             self.clear(timer);

@@ -4,7 +4,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::number::decimal;
 use super::percent;
+use super::scan::{find, split_at, split_off};
 use crate::error::UrlError;
+use crate::features::{AUTH, IPV6, SMALL};
 use crate::net::Scheme;
 
 /// The longest host in bytes: what a name can have in DNS (RFC 1035 §2.3.4).
@@ -32,12 +34,12 @@ impl<'a> Authority<'a> {
     /// # Errors
     /// Those of [`Authority::parse`].
     pub(super) fn parse_front(text: &'a str, scheme: Scheme) -> Result<(Self, &'a str), UrlError> {
-        if let Some(plain) = split_plain(text, scheme) {
+        if !SMALL && let Some(plain) = split_plain(text, scheme) {
             return Ok(plain);
         }
         let mut bytes = text.bytes();
         let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
-        let (authority, rest) = text.split_at(end.unwrap_or(text.len()));
+        let (authority, rest) = split_at(text, end.unwrap_or(text.len()));
         Ok((Self::parse(authority, scheme)?, rest))
     }
 
@@ -45,16 +47,21 @@ impl<'a> Authority<'a> {
     ///
     /// # Errors
     /// [`UrlError::Host`], [`UrlError::TooLong`], [`UrlError::Port`], [`UrlError::UserInfo`].
+    #[cfg_attr(not(feature = "redirects"), inline(always))]
     pub(super) fn parse(text: &'a str, scheme: Scheme) -> Result<Self, UrlError> {
         // Browsers read a backslash as a slash, and then see another host than we do.
-        if text.contains('\\') {
+        if find(b'\\', text.as_bytes()).is_some() {
             return Err(UrlError::Host);
         }
-        let (userinfo, rest) = match text.rsplit_once('@') {
-            Some((userinfo, rest)) => (Some(userinfo), rest),
+        let (userinfo, rest) = match text.bytes().rposition(|byte| byte == b'@') {
+            Some(at) => (text.get(..at), text.get(at + 1..).unwrap_or("")),
             None => (None, text),
         };
-        check_userinfo(userinfo.unwrap_or(""))?;
+        if AUTH {
+            check_userinfo(userinfo.unwrap_or(""))?;
+        } else if userinfo.is_some() {
+            return Err(UrlError::UserInfo);
+        }
         let (host, is_ipv6, port) = split_host(rest)?;
         if is_ipv6 {
             check_ipv6(host)?;
@@ -177,7 +184,7 @@ fn dotted_quad(bytes: &[u8]) -> Option<usize> {
 /// The address that this host is, if it is a literal and no name.
 #[must_use]
 pub(super) fn literal(host: &str, is_ipv6: bool) -> Option<IpAddr> {
-    if is_ipv6 {
+    if IPV6 && is_ipv6 {
         host.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     } else {
         host.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
@@ -187,7 +194,8 @@ pub(super) fn literal(host: &str, is_ipv6: bool) -> Option<IpAddr> {
 /// User and password, still with their escapes: parted by the first colon.
 #[must_use]
 pub(super) fn split_userinfo(userinfo: &str) -> (&str, &str) {
-    userinfo.split_once(':').unwrap_or((userinfo, ""))
+    let (user, password) = split_off(userinfo, b':');
+    (user, password.unwrap_or(""))
 }
 
 /// Refuses what can't become credentials: broken escapes, control characters, a second `@` (another
@@ -204,9 +212,10 @@ fn check_userinfo(userinfo: &str) -> Result<(), UrlError> {
 
 /// The host without brackets, whether it had some, and the port's digits (empty if none).
 fn split_host(text: &str) -> Result<(&str, bool, &str), UrlError> {
-    let Some(text) = text.strip_prefix('[') else {
-        let (host, port) = text.split_once(':').unwrap_or((text, ""));
-        return Ok((host, false, port));
+    // Without addresses of that family a bracket is no byte of a host.
+    let Some(text) = text.strip_prefix('[').filter(|_| IPV6) else {
+        let (host, port) = split_off(text, b':');
+        return Ok((host, false, port.unwrap_or("")));
     };
     let (host, rest) = text.split_once(']').ok_or(UrlError::Host)?;
     match rest.strip_prefix(':') {
@@ -218,9 +227,10 @@ fn split_host(text: &str) -> Result<(&str, bool, &str), UrlError> {
 
 /// Zone ids (RFC 6874) do not parse: they mean something on one machine only.
 fn check_ipv6(host: &str) -> Result<(), UrlError> {
-    match host.parse::<Ipv6Addr>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(UrlError::Host),
+    if IPV6 && host.parse::<Ipv6Addr>().is_ok() {
+        Ok(())
+    } else {
+        Err(UrlError::Host)
     }
 }
 
@@ -228,31 +238,31 @@ fn check_host(host: &str) -> Result<(), UrlError> {
     if host.len() > MAX_HOST {
         return Err(UrlError::TooLong);
     }
-    let name = host.strip_suffix('.').unwrap_or(host);
-    let mut last = "";
-    for label in name.split('.') {
-        if label.is_empty() || !label.bytes().all(is_host_byte) {
+    let host = host.as_bytes();
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    let mut last: &[u8] = &[];
+    for label in name.split(|byte| *byte == b'.') {
+        if label.is_empty() || !label.iter().all(|byte| is_label_byte(*byte)) {
             return Err(UrlError::Host);
         }
         last = label;
     }
     // Readers differ over `127.1`, `0x7f.1` and `0177.0.0.1`: only four plain numbers are taken.
-    if looks_numeric(last) && host.parse::<Ipv4Addr>().is_err() {
+    if looks_numeric(last) && dotted_quad(host) != Some(host.len()) {
         return Err(UrlError::Host);
     }
     Ok(())
 }
 
-fn looks_numeric(label: &str) -> bool {
-    matches!(label.as_bytes(), [b'0', b'x' | b'X', ..])
-        || label.bytes().all(|byte| byte.is_ascii_digit())
+fn looks_numeric(label: &[u8]) -> bool {
+    matches!(label, [b'0', b'x' | b'X', ..]) || label.iter().all(u8::is_ascii_digit)
 }
 
-const fn is_host_byte(byte: u8) -> bool {
-    byte == b'.' || is_label_byte(byte)
-}
-
+#[cfg_attr(feature = "small", inline(never))]
 const fn is_label_byte(byte: u8) -> bool {
+    if SMALL {
+        return byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+    }
     label_class(byte) != 0
 }
 

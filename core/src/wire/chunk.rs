@@ -84,7 +84,7 @@ impl Chunks {
     pub fn decode(&mut self, input: &[u8], extension_limit: u32) -> Result<(usize, Chunk), Error> {
         for (at, &byte) in input.iter().enumerate() {
             match self.state {
-                State::Data => return Ok((at, self.data_in(&input[at..]))),
+                State::Data => return Ok((at, self.data_in(input.len() - at))),
                 State::Last => return Ok((at, Chunk::Last)),
                 State::Size
                 | State::Blank
@@ -127,43 +127,48 @@ impl Chunks {
         matches!(self.state, State::Last)
     }
 
-    fn data_in(&self, input: &[u8]) -> Chunk {
+    fn data_in(&self, input: usize) -> Chunk {
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        Chunk::Data(left.min(input.len()))
+        Chunk::Data(left.min(input))
     }
 
     /// One byte of framing.
     fn step(&mut self, byte: u8, extension_limit: u32) -> Result<(), Error> {
-        match (self.state, byte) {
-            (State::Size, b'\r' | b';' | b' ' | b'\t') if self.width == 0 => {
-                return Err(ResponseError::ChunkSize.into());
-            }
-            (State::Size | State::Extension, b'\r') => self.state = State::SizeEnd,
-            (State::Size | State::Blank, b';') => {
-                self.extend(extension_limit)?;
-                self.state = State::Extension;
-            }
-            (State::Size | State::Blank, b' ' | b'\t') => {
-                self.extend(extension_limit)?;
-                self.state = State::Blank;
-            }
-            (State::Size, digit) => self.push_digit(digit)?,
-            (State::Extension, byte) if is_value_byte(byte) => self.extend(extension_limit)?,
-            (State::SizeEnd, b'\n') => self.begin_data(),
-            (State::Blank | State::Extension | State::SizeEnd, _) => {
-                return Err(ResponseError::ChunkSize.into());
-            }
-            (State::DataCr, b'\r') => self.state = State::DataLf,
-            (State::DataLf, b'\n') => self.state = State::Size,
-            (State::DataCr | State::DataLf, _) => return Err(ResponseError::ChunkEnd.into()),
+        match self.state {
+            State::Size => match hex_digit(byte) {
+                Some(value) => self.push_digit(value)?,
+                None if self.width == 0 => return Err(ResponseError::ChunkSize.into()),
+                None => self.behind_size(byte, extension_limit)?,
+            },
+            State::Blank => self.behind_size(byte, extension_limit)?,
+            State::Extension if byte == b'\r' => self.state = State::SizeEnd,
+            State::Extension if is_value_byte(byte) => self.extend(extension_limit)?,
+            State::SizeEnd if byte == b'\n' => self.begin_data(),
+            State::Extension | State::SizeEnd => return Err(ResponseError::ChunkSize.into()),
+            State::DataCr if byte == b'\r' => self.state = State::DataLf,
+            State::DataLf if byte == b'\n' => self.state = State::Size,
+            State::DataCr | State::DataLf => return Err(ResponseError::ChunkEnd.into()),
             // `decode` returns before it steps in these.
-            (State::Data | State::Last, _) => {}
+            State::Data | State::Last => {}
         }
         Ok(())
     }
 
-    fn push_digit(&mut self, digit: u8) -> Result<(), ResponseError> {
-        let value = hex_digit(digit).ok_or(ResponseError::ChunkSize)?;
+    /// What may follow the digits of a size; behind white space only a `;`.
+    fn behind_size(&mut self, byte: u8, extension_limit: u32) -> Result<(), Error> {
+        self.state = match byte {
+            b'\r' if self.state == State::Size => {
+                self.state = State::SizeEnd;
+                return Ok(());
+            }
+            b';' => State::Extension,
+            b' ' | b'\t' => State::Blank,
+            _ => return Err(ResponseError::ChunkSize.into()),
+        };
+        Ok(self.extend(extension_limit)?)
+    }
+
+    fn push_digit(&mut self, value: u8) -> Result<(), ResponseError> {
         if self.width >= MAX_WIDTH || self.left > MAX_SIZE >> 4 {
             return Err(ResponseError::ChunkSize);
         }

@@ -2,7 +2,7 @@
 
 use super::authority::Authority;
 use super::render::Render;
-use super::token::trim_ows;
+use super::token::{text, trim_ows};
 use super::url::{Url, is_scheme, known_scheme};
 use crate::error::{Error, ResponseError, UrlError};
 use crate::net::Scheme;
@@ -223,10 +223,10 @@ impl Writer<'_> {
 
     /// The length, if what was written is a URL.
     fn finish(self) -> Result<usize, Error> {
-        let text = core::str::from_utf8(&self.out[..self.len]);
-        match text.map(Url::parse) {
-            Ok(Ok(_)) => Ok(self.len),
-            Ok(Err(_)) | Err(_) => Err(ResponseError::Location.into()),
+        // What is not ASCII was escaped.
+        match text(&self.out[..self.len]).map(Url::parse) {
+            Some(Ok(_)) => Ok(self.len),
+            Some(Err(_)) | None => Err(ResponseError::Location.into()),
         }
     }
 }

@@ -24,4 +24,5 @@ pub use range::{ContentRange, ContentRangeValue, is_range_spec};
 pub use render::Render;
 pub use status::Status;
 pub use token::{is_field_value, is_name, is_token, list};
+pub(crate) use token::{is_same, text, trim_ows};
 pub use url::{Parts, Url};

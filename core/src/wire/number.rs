@@ -1,8 +1,11 @@
 //! Numbers as digits, read and written without an allocator.
 
+use crate::features::SMALL;
+
 /// The number that these decimal digits name. `None` if there are none, if anything else stands
 /// among them (a sign, a space), or if it is more than 64 bits hold.
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -14,10 +17,11 @@ pub fn decimal(digits: &[u8]) -> Option<u64> {
             return None;
         }
         // Nineteen digits always fit.
-        number = if digits.len() < 20 {
+        number = if !SMALL && digits.len() < 20 {
             number * 10 + u64::from(digit)
         } else {
-            number.checked_mul(10)?.checked_add(digit.into())?
+            let tens = (number <= u64::MAX / 10).then(|| number * 10)?;
+            tens.checked_add(digit.into())?
         };
     }
     Some(number)
@@ -60,7 +64,7 @@ impl Digits {
     /// The digits as text.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        self.bytes.get(self.start..).unwrap_or(&[])
     }
 
     fn in_base(mut number: u64, base: u64) -> Self {

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn escapes_become_bytes() {
         assert!(decode(b"a%41%2f%fF%00z").eq(*b"aA/\xff\0z"));
-        assert!(decode(b"").eq([]));
+        assert!(decode(b"").next().is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A writer that can go on where it stopped.
 
 use super::number::Digits;
+use crate::features::SMALL;
 
 /// Writes the part of a text that fits, from an offset on.
 ///
@@ -48,8 +49,15 @@ impl<'o> Render<'o> {
     }
 
     /// Appends these bytes.
-    #[inline]
+    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "small"), inline)]
     pub fn put(&mut self, bytes: &[u8]) {
+        if SMALL {
+            for byte in bytes {
+                self.put_byte(*byte);
+            }
+            return;
+        }
         let room = self.out.get_mut(self.written..).unwrap_or_default();
         // The common case: the text is rendered for the first time, and there is room for it.
         if self.skip <= self.total
@@ -63,6 +71,17 @@ impl<'o> Render<'o> {
         }
     }
 
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        if self.total >= self.skip
+            && let Some(place) = self.out.get_mut(self.written)
+        {
+            *place = byte;
+            self.written += 1;
+        }
+        self.total = self.total.saturating_add(1);
+    }
+
     /// Drops what is to be skipped and what does not fit.
     #[cold]
     fn put_part(&mut self, bytes: &[u8]) {
@@ -70,13 +89,21 @@ impl<'o> Render<'o> {
         let kept = bytes.get(dropped..).unwrap_or(&[]);
         let room = self.out.get_mut(self.written..).unwrap_or_default();
         let n = kept.len().min(room.len());
-        room[..n].copy_from_slice(&kept[..n]);
+        for (place, byte) in room.iter_mut().zip(kept) {
+            *place = *byte;
+        }
         self.written += n;
         self.total = self.total.saturating_add(bytes.len());
     }
 
     /// Appends these bytes with ASCII letters in lower case.
     pub fn put_lower(&mut self, bytes: &[u8]) {
+        if SMALL {
+            for byte in bytes {
+                self.put(&[byte.to_ascii_lowercase()]);
+            }
+            return;
+        }
         let start = self.written;
         self.put(bytes);
         if bytes
@@ -109,7 +136,14 @@ impl<'o> Render<'o> {
 
     /// Appends the bytes; those from 0x80 on as `%XX` (RFC 3986 §2.1), all others as they are.
     pub fn put_percent(&mut self, bytes: &[u8]) {
-        if bytes.is_ascii() {
+        if SMALL {
+            for byte in bytes {
+                match byte {
+                    0x80.. => self.put(&percent_escape(*byte)),
+                    _ => self.put(&[*byte]),
+                }
+            }
+        } else if bytes.is_ascii() {
             self.put(bytes);
         } else {
             self.put_escaped(bytes, |byte| byte >= 0x80);

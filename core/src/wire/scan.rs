@@ -1,12 +1,46 @@
-//! Looks for control characters, eight bytes at a time.
+//! Looks for single bytes, and for control characters: eight at a time.
+
+use crate::features::SMALL;
 
 /// How many bytes are looked at at once.
 const WIDTH: usize = 8;
 
+/// Where the first `byte` stands.
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(super) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    if SMALL {
+        bytes.iter().position(|other| *other == byte)
+    } else {
+        memchr::memchr(byte, bytes)
+    }
+}
+
+/// What stands before the first `mark`, which is ASCII, and behind it if there is one.
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+pub(super) fn split_off(text: &str, mark: u8) -> (&str, Option<&str>) {
+    match find(mark, text.as_bytes()) {
+        Some(at) => (split_at(text, at).0, text.get(at + 1..)),
+        None => (text, None),
+    }
+}
+
+/// What stands before a place that was found in the text, and from there on.
+#[must_use]
+pub(super) fn split_at(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
 /// Where the first byte below `least`, which is at most 0x80, or the first delete (0x7f) stands.
 #[must_use]
-#[inline(always)]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(super) fn first_control(bytes: &[u8], least: u8) -> Option<usize> {
+    if SMALL {
+        return bytes.iter().position(|&byte| byte < least || byte == 0x7f);
+    }
     let (words, rest) = bytes.as_chunks::<WIDTH>();
     for (nth, word) in words.iter().enumerate() {
         let found = control_in_word(*word, least);

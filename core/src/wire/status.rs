@@ -3,6 +3,7 @@
 use super::line::Line;
 use super::token::is_field_value;
 use crate::error::ResponseError;
+use crate::features::SMALL;
 
 /// The first line of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl<'a> Status<'a> {
     /// Those of [`Status::parse`].
     #[inline]
     pub fn parse_line(line: &Line<'a>) -> Result<Self, ResponseError> {
-        if line.is_clean {
+        if !SMALL && line.is_clean {
             Self::split(line.bytes)
         } else {
             Self::parse(line.bytes)

@@ -1,6 +1,7 @@
 //! Tokens, field values and comma lists (RFC 9110 §5.5, §5.6).
 
 use super::scan::first_control;
+use crate::features::SMALL;
 
 /// Is it a token: one or more of the characters that names and methods are made of (RFC 9110 §5.6.2)?
 #[must_use]
@@ -8,9 +9,38 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
+/// The bytes as text. They are known to be ASCII if they are text at all.
+#[must_use]
+#[cfg(not(feature = "small"))]
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok()
+}
+
+/// The bytes as text. They are known to be ASCII if they are text at all: to see that takes far less
+/// code than to check text of any kind.
+#[must_use]
+#[cfg(feature = "small")]
+#[inline(never)]
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    let text = ascii::AsciiStr::from_ascii(bytes);
+    text.ok().map(ascii::AsciiStr::as_str)
+}
+
+/// Are they the same but for the case of letters?
+#[must_use]
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline)]
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
 /// May this byte stand in a token (RFC 9110 §5.6.2)?
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub(super) const fn is_token_byte(byte: u8) -> bool {
+    if SMALL {
+        return byte.is_ascii_alphanumeric() || is_token_mark(byte);
+    }
     CLASS[byte as usize] & TOKEN != 0
 }
 
@@ -18,6 +48,9 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 /// are taken as they are. The empty value is one.
 #[must_use]
 pub fn is_field_value(bytes: &[u8]) -> bool {
+    if SMALL {
+        return bytes.iter().all(|&byte| is_value_byte(byte));
+    }
     // A tab is rare: what holds none is looked at eight bytes at a time.
     !has_control(bytes, b' ') || bytes.iter().all(|&byte| is_value_byte(byte))
 }
@@ -32,6 +65,9 @@ pub(super) fn has_control(bytes: &[u8], least: u8) -> bool {
 #[must_use]
 #[inline]
 pub fn is_name(name: &str, lower: &str) -> bool {
+    if SMALL {
+        return is_same(name.as_bytes(), lower.as_bytes());
+    }
     const SPACES: u64 = u64::MAX / 255 * 0x20;
     let ends = |text: &str| {
         let (first, last) = (
@@ -52,14 +88,22 @@ pub fn is_name(name: &str, lower: &str) -> bool {
 
 /// May this byte stand in a field's value (RFC 9110 §5.5)?
 #[must_use]
+#[cfg_attr(feature = "small", inline(never))]
 pub(super) const fn is_value_byte(byte: u8) -> bool {
+    if SMALL {
+        return byte == b'\t' || !byte.is_ascii_control();
+    }
     CLASS[byte as usize] & VALUE != 0
 }
 
 /// The bytes without the spaces and tabs around them (RFC 9110 §5.6.3).
 #[must_use]
-#[inline]
-pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
+#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "small"), inline)]
+pub(crate) fn trim_ows(bytes: &[u8]) -> &[u8] {
+    if SMALL {
+        return trim_all_ows(bytes);
+    }
     // The common case: one space before it, and none behind.
     match bytes {
         [b' ', value @ ..] if has_black_ends(value) => value,

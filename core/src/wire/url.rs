@@ -8,8 +8,10 @@ use core::net::IpAddr;
 use super::authority::{Authority, literal, split_userinfo};
 use super::percent::{self, Decoded};
 use super::render::Render;
-use super::token::has_control;
+use super::scan::{find, split_off};
+use super::token::{has_control, is_same, text};
 use crate::error::{Error, UrlError};
+use crate::features::{AUTH, IPV6, SMALL};
 use crate::net::Scheme;
 
 /// The parts of a URL, borrowed from its text.
@@ -136,8 +138,8 @@ impl<'a> Url<'a> {
             return Err(UrlError::Character.into());
         }
         let (scheme, rest) = match text.strip_prefix("http://") {
-            Some(rest) => (Scheme::Http, rest),
-            None => split_scheme(text)?,
+            Some(rest) if !SMALL => (Scheme::Http, rest),
+            _ => split_scheme(text)?,
         };
         let (authority, rest) = Authority::parse_front(rest, scheme)?;
         let (path, query, fragment) = split_path(rest);
@@ -173,7 +175,7 @@ impl<'a> Url<'a> {
         }
         room.copy_from_slice(self.host.as_bytes());
         room.make_ascii_lowercase();
-        core::str::from_utf8(room).ok()
+        text(room)
     }
 
     /// Do both name the same origin: scheme, host and port (RFC 9110 §4.3.1)?
@@ -192,7 +194,7 @@ impl<'a> Url<'a> {
     /// characters, and the user no colon.
     #[must_use]
     pub fn credentials(&self) -> Option<(Decoded<'a>, Decoded<'a>)> {
-        let userinfo = self.userinfo.filter(|text| !text.is_empty())?;
+        let userinfo = self.userinfo.filter(|text| AUTH && !text.is_empty())?;
         let (user, password) = split_userinfo(userinfo);
         Some((
             percent::decode(user.as_bytes()),
@@ -215,11 +217,11 @@ impl<'a> Url<'a> {
         if let Some(written) = self.written {
             return render.put(written.as_bytes());
         }
-        if self.is_ipv6 {
+        if IPV6 && self.is_ipv6 {
             render.put(b"[");
         }
         render.put_lower(self.host.as_bytes());
-        if self.is_ipv6 {
+        if IPV6 && self.is_ipv6 {
             render.put(b"]");
         }
         if self.port != self.scheme.default_port() {
@@ -243,7 +245,8 @@ impl fmt::Debug for Url<'_> {
 
 /// The scheme, and what stands behind its slashes.
 fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
-    let (scheme, rest) = text.split_once(':').ok_or(UrlError::NotAbsolute)?;
+    let (scheme, rest) = split_off(text, b':');
+    let rest = rest.ok_or(UrlError::NotAbsolute)?;
     if !is_scheme(scheme.as_bytes()) {
         return Err(UrlError::NotAbsolute.into());
     }
@@ -254,6 +257,11 @@ fn split_scheme(text: &str) -> Result<(Scheme, &str), Error> {
 
 /// Path, query and fragment (RFC 3986 §3.3 to §3.5).
 fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    if SMALL {
+        let (text, fragment) = split_off(text, b'#');
+        let (path, query) = split_off(text, b'?');
+        return (path, query, fragment);
+    }
     match memchr::memchr2(b'?', b'#', text.as_bytes()) {
         None => (text, None, None),
         Some(at) => {
@@ -261,7 +269,7 @@ fn split_path(text: &str) -> (&str, Option<&str>, Option<&str>) {
             if text.as_bytes()[at] == b'#' {
                 return (path, None, Some(rest));
             }
-            match memchr::memchr(b'#', rest.as_bytes()) {
+            match find(b'#', rest.as_bytes()) {
                 Some(at) => (path, Some(&rest[..at]), Some(&rest[at + 1..])),
                 None => (path, Some(rest), None),
             }
@@ -280,7 +288,7 @@ pub(super) fn is_scheme(name: &[u8]) -> bool {
 pub(super) fn known_scheme(name: &[u8]) -> Option<Scheme> {
     [Scheme::Http, Scheme::Https]
         .into_iter()
-        .find(|scheme| scheme.as_str().as_bytes().eq_ignore_ascii_case(name))
+        .find(|scheme| is_same(scheme.as_str().as_bytes(), name))
 }
 
 /// An empty path is the root (RFC 9110 §4.2.3).

@@ -50,6 +50,10 @@
 //! the peer has closed, too, at most for [`LINGER`]. It is reset if it holds data that
 //! nobody will read, or if its socket is needed.
 //!
+//! From the first byte of a request to the first of its answer the peer is probed every 10 s (TCP
+//! keep-alive), unless the application has set a keep-alive of its own: smoltcp 0.14 may otherwise forget
+//! that it has bytes to send. A stalled peer is still the engine's to end: set `total` or `low_speed`.
+//!
 //! # Features
 //! `smoltcp` brings IPv4. `ipv6`, `medium-ethernet`, `medium-ip` turn on the same in smoltcp, of whose
 //! media one must be on. `dns` brings `Dns`.

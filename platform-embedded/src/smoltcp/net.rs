@@ -12,6 +12,7 @@ use super::names::Names;
 use super::place::{Place, Tick};
 use super::sockets::Shared;
 use super::to_smoltcp;
+use super::transport::connect;
 use super::watch::readiness;
 
 /// The application's network: its interface, and the set that holds its sockets.
@@ -45,6 +46,25 @@ impl<'n, 's, R> Net<'n, 's, R> {
     /// It is so late now.
     pub const fn at(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// What looks names up.
+    pub const fn names(&mut self) -> &mut R {
+        self.names
+    }
+
+    /// How many sockets carry a connection of the engine.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let carries = |place: &&Place| place.conn().is_some();
+        self.places.iter().filter(carries).count()
+    }
+
+    /// How many sockets still say goodbye, though the engine has closed their connections.
+    #[must_use]
+    pub fn lingering(&self) -> usize {
+        let lingers = |place: &&Place| place.is_lingering();
+        self.places.iter().filter(lingers).count()
     }
 
     /// The network, for what else the application does with it.
@@ -91,12 +111,15 @@ impl<R: Names> Net<'_, '_, R> {
 impl<'s, R> Net<'_, 's, R> {
     /// Moves one socket on. What is ready of it, and watched.
     fn look(&mut self, index: usize) -> Option<(ConnId, Ready)> {
+        let now = Tick::at(self.now);
         let place = self.places.get_mut(index)?;
+        connect(place, self.shared, &mut self.stack, now);
         let socket = self.stack.set.get_mut::<Socket<'_>>(place.handle?);
-        let Some(conn) = place.conn() else {
-            place.tend(socket, Tick::at(self.now));
+        place.tend(socket, now);
+        let conn = place.conn()?;
+        if place.is_waiting() {
             return None;
-        };
+        }
         let ready = readiness(socket, place.want);
         (!ready.is_none()).then_some((conn, ready))
     }

@@ -1,15 +1,19 @@
 //! A socket that is lent to the engine, and where it stands in its life.
 //!
 //! ```text
-//!   Free ──open──▶ Opening ──opened──▶ Open ──close──▶ Lingering ──at rest──▶ Free
-//!    ▲                │                 │                  │ ▲
-//!    └─────close──────┴──close, broken──┘           open ──┘ └── reset: Aborted
+//!   Free ───open──▶ Opening ──opened──▶ Open ──close──▶ Lingering ──at rest──▶ Free
+//!    ▲                ▲                                     │
+//!    │                └───sent── Waiting ◀──open── Aborted ◀┘ too long, or needed
+//!    └─────────────────────────sent──────────────────┘
 //! ```
+//! A reset is sent by the next `Interface::poll`; only then smoltcp lets the socket connect again without
+//! losing it.
 
 use core::time::Duration;
 
 use ::smoltcp::iface::SocketHandle;
 use ::smoltcp::socket::tcp::{Socket, State};
+use ::smoltcp::wire::IpEndpoint;
 use muxfer_core::ConnId;
 use muxfer_core::net::Interest;
 use muxfer_core::time::Instant;
@@ -46,6 +50,8 @@ const fn ticks(time: Duration) -> u32 {
 pub(super) enum Life {
     /// Nobody's.
     Free,
+    /// A connection has it, but first the reset of the one before must be sent.
+    Waiting(ConnId, IpEndpoint, Tick),
     /// It connects.
     Opening(ConnId, Tick),
     /// It is connected, or was.
@@ -74,9 +80,19 @@ impl Place {
     /// The connection that it carries.
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self.life {
-            Life::Opening(conn, _) | Life::Open(conn) => Some(conn),
+            Life::Waiting(conn, ..) | Life::Opening(conn, _) | Life::Open(conn) => Some(conn),
             Life::Free | Life::Lingering(_) | Life::Aborted(_) => None,
         }
+    }
+
+    /// Does its connection wait for a reset to be sent?
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.life, Life::Waiting(..))
+    }
+
+    /// Is its connection closed, but not at its end?
+    pub(super) const fn is_lingering(&self) -> bool {
+        matches!(self.life, Life::Lingering(_) | Life::Aborted(_))
     }
 
     /// How willingly it is given to the next connection; `None` if it is in use. Of those that say
@@ -89,8 +105,23 @@ impl Place {
             Life::Lingering(since) | Life::Aborted(since) => {
                 Some(now.since(since).min(u32::MAX - 2))
             }
-            Life::Opening(..) | Life::Open(_) => None,
+            Life::Waiting(..) | Life::Opening(..) | Life::Open(_) => None,
         }
+    }
+
+    /// Gives it to a connection, which is opened now or as soon as a reset is sent.
+    pub(super) fn take(
+        &mut self,
+        socket: &mut Socket<'_>,
+        conn: ConnId,
+        to: IpEndpoint,
+        now: Tick,
+    ) {
+        if socket.state() != State::TimeWait {
+            socket.abort();
+        }
+        self.want = Interest::NONE;
+        self.life = Life::Waiting(conn, to, now);
     }
 
     /// Law 4: final for the engine, yet the peer gets what was sent and a proper end.
@@ -133,9 +164,9 @@ impl Place {
                     forget(socket);
                 }
             }
-            Life::Free | Life::Opening(..) | Life::Open(_) => return,
+            Life::Free | Life::Waiting(..) | Life::Opening(..) | Life::Open(_) => return,
         }
-        if socket.state() == State::Closed && socket.local_endpoint().is_none() {
+        if is_at_rest(socket) {
             self.life = Life::Free;
         }
     }
@@ -144,7 +175,7 @@ impl Place {
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let (since, time) = match self.life {
             Life::Lingering(since) => (since, ticks(LINGER)),
-            Life::Aborted(since) => (since, ticks(LAST_WORD)),
+            Life::Aborted(since) | Life::Waiting(_, _, since) => (since, ticks(LAST_WORD)),
             Life::Free | Life::Opening(..) | Life::Open(_) => return None,
         };
         let left = time.saturating_sub(Tick::at(now).since(since));
@@ -152,16 +183,34 @@ impl Place {
         Some(Instant::from_micros(micros))
     }
 
-    /// Has it waited for its peer longer than the application lets its sockets wait?
+    /// Has a connect taken as long as the application lets its sockets wait?
     pub(super) fn is_overdue(&self, socket: &Socket<'_>, now: Tick) -> bool {
         match (self.life, socket.timeout()) {
             (Life::Opening(_, since), Some(limit)) => {
                 u64::from(now.since(since)) + 1 >= limit.total_micros() >> 10
             }
             (Life::Opening(..), None)
-            | (Life::Free | Life::Open(_) | Life::Lingering(_) | Life::Aborted(_), _) => false,
+            | (
+                Life::Free
+                | Life::Waiting(..)
+                | Life::Open(_)
+                | Life::Lingering(_)
+                | Life::Aborted(_),
+                _,
+            ) => false,
         }
     }
+}
+
+/// May a connection that waits for this socket since then be opened?
+pub(super) fn can_connect(socket: &Socket<'_>, since: Tick, now: Tick) -> bool {
+    let is_free = is_at_rest(socket) || socket.state() == State::TimeWait;
+    is_free || now.since(since) >= ticks(LAST_WORD)
+}
+
+/// Has it no connection, and nothing to send?
+fn is_at_rest(socket: &Socket<'_>) -> bool {
+    socket.state() == State::Closed && socket.local_endpoint().is_none()
 }
 
 /// Resets the connection; if both sides have ended it there is nothing to be said.

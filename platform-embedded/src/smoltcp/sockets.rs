@@ -6,7 +6,7 @@ use ::smoltcp::socket::tcp::Socket;
 use muxfer_core::time::Instant;
 
 use super::net::{Net, Stack};
-use super::place::{Life, Place};
+use super::place::Place;
 
 /// Ephemeral ports are 49152 to 65535 (RFC 6335 §6).
 const FIRST_PORT: u16 = 0xc000;
@@ -51,34 +51,23 @@ impl<const N: usize> Sockets<N> {
         self.shared.random = seed;
     }
 
-    /// Lends a TCP socket of the set. The application may set its time limit and keep-alive before, and
-    /// must not use or remove it while this lives.
+    /// Lends a TCP socket of the set. The application may set its time limit and its keep-alive before;
+    /// Nagle's algorithm is turned off. It must not use or remove the socket while this lives.
     ///
     /// # Errors
-    /// All `N` places are taken: the handle comes back.
+    /// All `N` places are taken, or it is lent already: the handle comes back.
     pub fn add(&mut self, handle: SocketHandle) -> Result<(), SocketHandle> {
-        match self.places.iter_mut().find(|place| place.handle.is_none()) {
-            Some(place) => {
-                place.handle = Some(handle);
-                Ok(())
+        for place in &mut self.places {
+            match place.handle {
+                None => {
+                    place.handle = Some(handle);
+                    return Ok(());
+                }
+                Some(lent) if lent == handle => break,
+                Some(_) => {}
             }
-            None => Err(handle),
         }
-    }
-
-    /// How many connections the engine has.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        let has = |place: &&Place| place.conn().is_some();
-        self.places.iter().filter(has).count()
-    }
-
-    /// How many connections are closed, but still say goodbye.
-    #[must_use]
-    pub fn lingering(&self) -> usize {
-        let free = |place: &&Place| place.handle.is_some() && place.life == Life::Free;
-        let sockets = self.places.iter().filter(|place| place.handle.is_some());
-        sockets.count() - self.open() - self.places.iter().filter(free).count()
+        Err(handle)
     }
 
     /// The platform, for the work of one turn of the loop: after `Interface::poll` at this time.
@@ -144,4 +133,51 @@ fn is_used(set: &SocketSet<'_>, port: u16) -> bool {
             let local = socket.local_endpoint().map(|local| local.port);
             local == Some(port) || socket.listen_endpoint().port == port
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use ::smoltcp::socket::tcp::SocketBuffer;
+
+    use super::*;
+
+    fn socket() -> Socket<'static> {
+        Socket::new(SocketBuffer::new(vec![]), SocketBuffer::new(vec![]))
+    }
+
+    #[test]
+    fn a_port_that_the_application_uses_is_not_taken() {
+        for seed in 0..200 {
+            let mut set = SocketSet::new(Vec::new());
+            let mut port = || {
+                let mut sockets = Sockets::<1>::new();
+                sockets.seed(seed);
+                let port = sockets.shared.free_port(&set);
+                let mut listener = socket();
+                listener.listen(port).unwrap();
+                set.add(listener);
+                port
+            };
+            // The generator always names the same port, so the next ones are taken.
+            let first = port();
+            assert!(first >= FIRST_PORT);
+            for nth in 1..5 {
+                assert_eq!(port(), FIRST_PORT | (first + nth) & !FIRST_PORT);
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_without_a_place_or_with_one_comes_back() {
+        let mut set = SocketSet::new(Vec::new());
+        let [one, two, three] = [(); 3].map(|()| set.add(socket()));
+        let mut sockets = Sockets::<2>::new();
+        assert_eq!(sockets.add(one), Ok(()));
+        assert_eq!(sockets.add(one), Err(one));
+        assert_eq!(sockets.add(two), Ok(()));
+        assert_eq!(sockets.add(three), Err(three));
+    }
 }

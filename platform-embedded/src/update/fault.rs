@@ -9,6 +9,7 @@ use crate::retry::{is_transient, spoils_resume};
 
 /// What is wrong with a [`Layout`](super::Layout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LayoutError {
     /// A region does not begin or end at an erase unit.
@@ -23,6 +24,7 @@ pub enum LayoutError {
 
 /// Why an update failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
     /// The regions can't be used.

@@ -1,11 +1,11 @@
 //! The image in the flash: written from front to back, read back from front to back.
 
 use embedded_storage::nor_flash::NorFlash;
-use sha2::{Digest as _, Sha256};
 
 use super::Region;
 use super::fault::{Fault, flash};
 use super::geometry::Geometry;
+use super::hash::Hash;
 
 /// Where an image is, and how much of it has come.
 ///
@@ -102,7 +102,7 @@ impl Image {
         chip: &mut F,
         buffer: &mut [u8],
         from: u32,
-        hash: &mut Sha256,
+        hash: &mut Hash,
     ) -> Result<u32, Fault> {
         let geometry = Geometry::of::<F>();
         let bytes = (self.position.saturating_sub(from) as usize).min(buffer.len());

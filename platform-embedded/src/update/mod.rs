@@ -18,20 +18,23 @@
 //! };
 //! const JOB: Job<'static> = Job::new("http://updates.test/device.bin", [0; 32]);
 //!
-//! fn run<F: NorFlash, P: Platform>(
-//!     multi: &mut Multi<'_, Update<'static, F>>,
+//! type Engine<'s, 'u, F> = Multi<'s, &'u mut Update<'static, F>>;
+//!
+//! fn run<'u, F: NorFlash, P: Platform>(
+//!     multi: &mut Engine<'_, 'u, F>,
 //!     platform: &mut P,
-//!     mut wait: impl FnMut(&mut Multi<'_, Update<'static, F>>, &mut P, Option<Instant>) -> Instant,
-//!     flash: F,
+//!     mut wait: impl FnMut(&mut Engine<'_, 'u, F>, &mut P, Option<Instant>) -> Instant,
+//!     update: &'u mut Update<'static, F>,
 //! ) -> Result<Verified, Fault> {
 //!     let mut now = Instant::ZERO;
-//!     let mut idle = Some(Update::new(flash, LAYOUT, JOB, UpdateOptions::DEFAULT));
+//!     let mut idle = Some(update);
 //!     loop {
 //!         let mut until = None;
-//!         if let Some(mut update) = idle.take() {
+//!         if let Some(update) = idle.take() {
 //!             match update.step(now) {
 //!                 Step::Start => match multi.add(now, platform, update) {
 //!                     Ok(_handle) => {}
+//!                     // No place: once more when something has left the engine.
 //!                     Err(full) => idle = Some(full.easy),
 //!                 },
 //!                 Step::Wait(at) => (idle, until) = (Some(update), Some(at)),
@@ -43,14 +46,21 @@
 //!         // Waits for the network, the engine's timer or `until`, and runs the engine.
 //!         now = wait(multi, platform, until);
 //!         while let Some(message) = multi.info_read() {
-//!             if let Some(mut update) = multi.remove(now, platform, message.handle) {
+//!             if let Some(update) = multi.remove(now, platform, message.handle) {
 //!                 update.ended(now, message.result);
 //!                 idle = Some(update);
 //!             }
 //!         }
 //!     }
 //! }
+//!
+//! fn boot<F: NorFlash>(flash: F) -> Update<'static, F> {
+//!     Update::new(flash, LAYOUT, JOB, UpdateOptions::DEFAULT)
+//! }
 //! ```
+//!
+//! The engine is given a reference here: an update is large, and need not be moved about, nor make
+//! each place of the engine as large.
 //!
 //! # What is kept over a reset
 //! Records in sectors of their own: a hash of URL and digest, the strong entity tag, the length, and
@@ -67,6 +77,7 @@
 mod answer;
 mod fault;
 mod geometry;
+mod hash;
 mod image;
 mod log;
 mod options;
@@ -80,7 +91,6 @@ use embedded_storage::nor_flash::NorFlash;
 use muxfer_core::easy::{Flow, Follow, Head, Options, Range, Request, Status, Taken};
 use muxfer_core::time::Instant;
 use muxfer_core::{Easy, Error};
-use sha2::Digest as _;
 
 use crate::Step;
 use crate::redirect::Location;
@@ -95,6 +105,7 @@ const READ_IN_A_STEP: u32 = 16 * 1024;
 
 /// An image that is complete, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Verified {
     /// Its length; it starts at the start of [`Layout::image`].
     pub length: u32,
@@ -306,7 +317,7 @@ impl<'a, F: NorFlash, const BUFFER: usize, const URL: usize> Update<'a, F, BUFFE
                 .read_back(&mut self.chip, &mut self.buffer.0, *at, hash);
             match read {
                 Ok(0) => {
-                    let digest = hash.finalize_reset().into();
+                    let digest = hash.finish();
                     return self.judge_image(now, digest);
                 }
                 Ok(bytes) => *at += bytes,

@@ -9,6 +9,7 @@ use crate::retry::Backoff;
 
 /// A part of a flash, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Region {
     /// Where it begins; a multiple of the flash's erase size.
     pub start: u32,
@@ -31,6 +32,7 @@ impl Region {
 
 /// Which parts of the flash an update uses. Nothing else is read, written or erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Layout {
     /// For the image.
     pub image: Region,
@@ -40,6 +42,7 @@ pub struct Layout {
 
 /// What is done when a server answers a request for the rest with the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Whole {
     /// Start over: the image is written anew from its first byte.
     Restart,

@@ -4,11 +4,11 @@
 use muxfer_core::Error;
 use muxfer_core::easy::Head;
 use muxfer_core::time::Instant;
-use sha2::{Digest as _, Sha256};
 
 use super::Verified;
 use super::answer::{Answer, Tag};
 use super::fault::{Fault, Remedy};
+use super::hash::Hash;
 use super::record::{JobId, Record};
 use crate::retry::{Attempts, Backoff};
 
@@ -34,7 +34,7 @@ pub(super) enum State {
     /// So many bytes were read back.
     Verifying {
         at: u32,
-        hash: Sha256,
+        hash: Hash,
     },
     Complete(Verified),
     Failed(Fault),
@@ -107,6 +107,7 @@ impl Progress {
         self.from = if self.tag.is_empty() { 0 } else { position };
         self.answer = Answer::new();
         self.fault = None;
+        self.limit = 0;
     }
 
     /// The image starts over.
@@ -244,7 +245,7 @@ impl Progress {
     pub(super) fn verify(&mut self) {
         self.state = State::Verifying {
             at: 0,
-            hash: Sha256::new(),
+            hash: Hash::new(),
         };
     }
 

@@ -1,8 +1,7 @@
 //! The record of how far an update is, as bytes.
 
-use sha2::{Digest as _, Sha256};
-
 use super::answer::Tag;
+use super::hash::Hash;
 
 /// The bytes of a record. In the flash it may take more, up to the next write unit.
 pub(super) const LENGTH: usize = 128;
@@ -69,15 +68,17 @@ impl Record {
 
 /// Another URL or another digest is another job: what is there is not continued for it.
 pub(super) fn job_id(url: &str, digest: &[u8; 32]) -> JobId {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     hash.update(digest);
     hash.update(url.as_bytes());
-    front(&hash.finalize().into())
+    front(&hash.finish())
 }
 
 /// The hash is there anyway, and finds more than a CRC does.
 fn checksum(bytes: &[u8; LENGTH]) -> [u8; SUM] {
-    front(&Sha256::digest(&bytes[..CHECKED]).into())
+    let mut hash = Hash::new();
+    hash.update(&bytes[..CHECKED]);
+    front(&hash.finish())
 }
 
 fn front<const N: usize>(hash: &[u8; 32]) -> [u8; N] {

@@ -34,8 +34,10 @@ pub struct Part {
     pub machine: Machine,
     /// How.
     pub profile: Profile,
-    /// With names that are looked up: the code of that is in all images of the call.
-    pub dns: bool,
+    /// Features of the examples, besides the machine: their code is in all images of the call.
+    pub features: &'static str,
+    /// Without what the engine can leave out.
+    pub plain: bool,
     /// Which images.
     pub images: &'static [&'static str],
 }
@@ -45,30 +47,38 @@ pub const IMAGES: &[Part] = &[
     Part {
         machine: Machine::Mps2An386,
         profile: Profile::Small,
-        dns: false,
-        images: &["get", "bare", "ota", "telemetry"],
+        features: "",
+        plain: false,
+        images: &["get", "ota", "telemetry"],
     },
     Part {
         machine: Machine::Lm3s6965evb,
         profile: Profile::Small,
-        dns: true,
+        features: "dns",
+        plain: false,
         images: &["get", "ota", "fleet"],
     },
     Part {
         machine: Machine::Virt,
         profile: Profile::Small,
-        dns: false,
+        features: "",
+        plain: false,
         images: &["get", "telemetry"],
     },
 ];
 
-/// What is only looked at.
-pub const SMALLEST: Part = Part {
-    machine: Machine::Mps2An386,
-    profile: Profile::Smallest,
-    dns: false,
-    images: &["get", "bare"],
-};
+/// What is measured.
+pub const MEASURED: &[Part] = &[plain(Profile::Small), plain(Profile::Smallest)];
+
+const fn plain(profile: Profile) -> Part {
+    Part {
+        machine: Machine::Mps2An386,
+        profile,
+        features: "small",
+        plain: true,
+        images: &["plain", "bare"],
+    }
+}
 
 /// Builds all that the scenarios and the sizes need, and the core alone for all targets.
 ///
@@ -76,10 +86,10 @@ pub const SMALLEST: Part = Part {
 /// Something does not build.
 pub fn all(toolchain: &Toolchain) -> io::Result<()> {
     core_alone(toolchain)?;
-    for part in IMAGES {
+    for part in IMAGES.iter().chain(MEASURED) {
         images(toolchain, part)?;
     }
-    images(toolchain, &SMALLEST)
+    Ok(())
 }
 
 /// Builds some images.
@@ -89,8 +99,11 @@ pub fn all(toolchain: &Toolchain) -> io::Result<()> {
 pub fn images(toolchain: &Toolchain, part: &Part) -> io::Result<()> {
     let mut build = command(toolchain, part.profile);
     build.args(["-p", "muxfer-firmware", "--target", part.machine.target()]);
-    let dns = if part.dns { " dns" } else { "" };
-    build.arg("--features").arg(format!("{}{dns}", part.machine.name()));
+    let features = format!("{} {}", part.machine.name(), part.features);
+    build.args(["--features", features.trim_end()]);
+    if part.plain {
+        build.arg("--no-default-features");
+    }
     for image in part.images {
         build.args(["--bin", image]);
     }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
 /// How long an address may be used, in seconds.
@@ -81,7 +81,11 @@ fn serve(socket: &UdpSocket, names: &[&str], address: Ipv4Addr, shared: &Shared)
         let Some((answer, found)) = answer(&room[..length], names, address) else {
             continue;
         };
-        let count = if found { &shared.answered } else { &shared.refused };
+        let count = if found {
+            &shared.answered
+        } else {
+            &shared.refused
+        };
         count.fetch_add(1, Ordering::AcqRel);
         // An answer that is lost is asked for again.
         let _ = socket.send_to(&answer, from);

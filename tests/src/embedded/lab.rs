@@ -56,7 +56,7 @@ impl Boot {
         self.start()?.wait().map_err(|error| error.to_string())
     }
 
-    /// Runs it to its end, which must be with this status, with this line in its log.
+    /// Runs it to its end, which must be with this status, with a line in its log that begins so.
     ///
     /// # Errors
     /// It ends otherwise: the message holds the log.
@@ -73,7 +73,7 @@ impl Outcome {
     /// # Errors
     /// It is not so: the message holds the log.
     pub fn hold(&self, status: i32, line: &str) -> Result<(), String> {
-        let found = self.lines.iter().any(|found| found == line);
+        let found = self.lines.iter().any(|found| found.starts_with(line));
         if self.status == Some(status) && found {
             return Ok(());
         }
@@ -101,7 +101,10 @@ impl Outcome {
 #[must_use]
 pub fn line(name: &str, code: u8, status: u16, body: &[u8]) -> String {
     let sum = digest(body);
-    format!("info: {name}: code={code} status={status} bytes={} sha256={sum}", body.len())
+    format!(
+        "info: {name}: code={code} status={status} bytes={} sha256={sum}",
+        body.len()
+    )
 }
 
 /// The digest of these bytes in hexadecimal digits.

@@ -15,9 +15,6 @@ pub enum Machine {
 }
 
 impl Machine {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Mps2An386, Self::Lm3s6965evb, Self::Virt];
-
     /// What QEMU calls it, and the feature of the firmware that stands for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

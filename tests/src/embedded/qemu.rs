@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use super::log;
 use super::machine::Machine;
 
+/// What QEMU says of the watchdog of the LM3S6965 at each reset, before the first instruction.
+const HARMLESS: &str = "Timer with period zero, disabling";
+
 /// How often it is looked whether the emulator has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -43,10 +46,13 @@ impl Emulator {
         limit: Duration,
     ) -> io::Result<Self> {
         let mut command = machine.command(image, settings);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| {
-            io::Error::other(format!("{}: {error}", machine.emulator()))
-        })?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .map_err(|error| io::Error::other(format!("{}: {error}", machine.emulator())))?;
         let output = child.stdout.take().map(gather);
         let errors = child.stderr.take().map(gather);
         Ok(Self {
@@ -85,10 +91,21 @@ impl Emulator {
             thread::sleep(LOOK);
         };
         let lines = log::decode(&self.image, &joined(self.output.take())?)?;
-        let errors = String::from_utf8_lossy(&joined(self.errors.take())?).into_owned();
+        let errors = joined(self.errors.take())?;
+        let errors = String::from_utf8_lossy(&errors)
+            .replace(HARMLESS, "")
+            .trim()
+            .to_owned();
         if late || !errors.is_empty() {
-            let why = if late { "it does not end" } else { "QEMU objects" };
-            return Err(io::Error::other(format!("{why}: {errors}\n{}", lines.join("\n"))));
+            let why = if late {
+                "it does not end"
+            } else {
+                "QEMU objects"
+            };
+            return Err(io::Error::other(format!(
+                "{why}: {errors}\n{}",
+                lines.join("\n")
+            )));
         }
         let status = status.and_then(|status: ExitStatus| status.code());
         Ok(Outcome { status, lines })
@@ -116,5 +133,7 @@ fn joined(thread: Option<JoinHandle<io::Result<Vec<u8>>>>) -> io::Result<Vec<u8>
     let Some(thread) = thread else {
         return Ok(Vec::new());
     };
-    thread.join().unwrap_or_else(|_| Err(io::Error::other("a reader panicked")))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("a reader panicked")))
 }

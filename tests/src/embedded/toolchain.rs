@@ -61,7 +61,11 @@ impl Toolchain {
             return None;
         }
         let own_linker = find_below(&libraries, "rust-lld");
-        let linker = if own_linker { None } else { Some(in_path("ld.lld")?) };
+        let linker = if own_linker {
+            None
+        } else {
+            Some(in_path("ld.lld")?)
+        };
         Some(Self {
             cargo,
             rustc,
@@ -123,8 +127,15 @@ impl Toolchain {
 
     /// The search path with the compiler's own folder first, for programs that call `rustc`.
     fn path(&self) -> OsString {
-        let mut folders: Vec<PathBuf> = self.rustc.parent().map(Path::to_owned).into_iter().collect();
-        folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let mut folders: Vec<PathBuf> = self
+            .rustc
+            .parent()
+            .map(Path::to_owned)
+            .into_iter()
+            .collect();
+        folders.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
         std::env::join_paths(folders).unwrap_or_default()
     }
 }
@@ -147,6 +158,8 @@ fn find_below(libraries: &Path, name: &str) -> bool {
     let Ok(targets) = std::fs::read_dir(libraries) else {
         return false;
     };
-    let mut programs = targets.flatten().map(|target| target.path().join("bin").join(name));
+    let mut programs = targets
+        .flatten()
+        .map(|target| target.path().join("bin").join(name));
     programs.any(|program| program.is_file())
 }

@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(input.take(2), [2, 3]);
         assert_eq!(input.rest(), [4]);
         assert_eq!(input.bytes(), [4, 0, 0]);
-        assert_eq!(input.take(2), []);
+        assert_eq!(input.take(2), [0_u8; 0]);
     }
 
     #[test]

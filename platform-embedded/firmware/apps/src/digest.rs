@@ -14,7 +14,9 @@ pub struct Digest {
 impl Digest {
     /// A piece more.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.length = self.length.wrapping_add(u32::try_from(bytes.len()).unwrap_or(0));
+        self.length = self
+            .length
+            .wrapping_add(u32::try_from(bytes.len()).unwrap_or(0));
         self.hash.update(bytes);
     }
 

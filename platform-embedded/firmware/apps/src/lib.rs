@@ -9,5 +9,5 @@ pub mod report;
 pub mod sockets;
 pub mod turn;
 
-pub use muxfer_board::once::Once;
+pub use muxfer_board::once::{Once, Place};
 pub use node::Node;

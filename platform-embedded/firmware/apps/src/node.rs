@@ -49,7 +49,12 @@ impl Node {
         }
     }
 
-    fn over(mut machine: Machine, mac: Mac, settings: Settings, frames: &'static mut Frames) -> Self {
+    fn over(
+        mut machine: Machine,
+        mac: Mac,
+        settings: Settings,
+        frames: &'static mut Frames,
+    ) -> Self {
         let rates = Rates {
             lost: settings.parsed("lost", 0),
             doubled: settings.parsed("doubled", 0),
@@ -109,7 +114,12 @@ impl Node {
     pub fn end(mut self, status: u8) -> ! {
         let mac = self.device.mac();
         let (lost, doubled) = mac.count();
-        defmt::info!("line: lost={=u32} doubled={=u32} {}", lost, doubled, mac.faults());
+        defmt::info!(
+            "line: lost={=u32} doubled={=u32} {}",
+            lost,
+            doubled,
+            mac.faults()
+        );
         let (used, all) = stack::peak();
         defmt::info!("stack: used={=usize} of={=usize}", used, all);
         muxfer_board::exit(status)

@@ -22,7 +22,12 @@ impl<const N: usize, const RX: usize, const TX: usize> Rings<N, RX, TX> {
     /// A socket over each.
     pub fn sockets(&'static mut self) -> impl Iterator<Item = Socket<'static>> {
         let rings = self.received.iter_mut().zip(self.sent.iter_mut());
-        rings.map(|(rx, tx)| Socket::new(SocketBuffer::new(&mut rx[..]), SocketBuffer::new(&mut tx[..])))
+        rings.map(|(rx, tx)| {
+            Socket::new(
+                SocketBuffer::new(&mut rx[..]),
+                SocketBuffer::new(&mut tx[..]),
+            )
+        })
     }
 }
 

@@ -40,7 +40,9 @@ impl<R: Names, const N: usize> Network<R, N> {
         mut ended: impl FnMut(Ended<E>),
     ) -> Option<u64> {
         let now = Instant::from_micros(node.poll(&mut self.set));
-        let mut net = self.sockets.net(now, &mut node.iface, &mut self.set, &mut self.names);
+        let mut net = self
+            .sockets
+            .net(now, &mut node.iface, &mut self.set, &mut self.names);
         net.events(|event| multi.mark(event));
         multi.run(now, &mut net);
         while let Some(message) = multi.info_read() {
@@ -70,7 +72,9 @@ impl<R: Names, const N: usize> Network<R, N> {
     /// Adds a transfer; `false` if the engine is full.
     pub fn add<E: Easy>(&mut self, node: &mut Node, multi: &mut Multi<'_, E>, easy: E) -> bool {
         let now = Instant::from_micros(node.now_us());
-        let mut net = self.sockets.net(now, &mut node.iface, &mut self.set, &mut self.names);
+        let mut net = self
+            .sockets
+            .net(now, &mut node.iface, &mut self.set, &mut self.names);
         multi.add(now, &mut net, easy).is_ok()
     }
 }

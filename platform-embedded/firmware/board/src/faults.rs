@@ -18,9 +18,9 @@ pub struct Troubled<M> {
     mac: M,
     rates: Rates,
     state: u32,
-    /// The length of a received frame that comes again.
+    /// The length of a received frame that comes again. The frame itself is still in the room that it
+    /// was copied to: nobody writes there between.
     again: Option<usize>,
-    /// The frame itself is still in the room that it was copied to: nobody writes there between.
     lost: u32,
     doubled: u32,
 }

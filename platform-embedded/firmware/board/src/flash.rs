@@ -80,13 +80,17 @@ impl HostFlash {
 
     fn read_at(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         let file = &mut self.file;
-        let done = file.seek(SeekFrom::Start(offset.into())).and_then(|_| file.read_exact(bytes));
+        let done = file
+            .seek(SeekFrom::Start(offset.into()))
+            .and_then(|_| file.read_exact(bytes));
         done.map_err(|_| FlashError::Host)
     }
 
     fn write_at(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         let file = &mut self.file;
-        let done = file.seek(SeekFrom::Start(offset.into())).and_then(|_| file.write_all(bytes));
+        let done = file
+            .seek(SeekFrom::Start(offset.into()))
+            .and_then(|_| file.write_all(bytes));
         done.map_err(|_| FlashError::Host)
     }
 }

@@ -3,10 +3,9 @@
 //! Three machines that QEMU emulates, one feature each; the code of a machine is in a module of its
 //! own. All `unsafe` code of the firmware is in this crate.
 #![no_std]
-#![cfg_attr(
-    not(any(feature = "mps2-an386", feature = "lm3s6965evb", feature = "virt")),
-    allow(unused)
-)]
+
+#[cfg(not(any(feature = "mps2-an386", feature = "lm3s6965evb", feature = "virt")))]
+compile_error!("name one machine: the feature mps2-an386, lm3s6965evb or virt");
 
 #[cfg(any(feature = "mps2-an386", feature = "lm3s6965evb"))]
 mod arm;

@@ -33,6 +33,7 @@ impl Register {
     }
 
     /// Reads it until all of `bits` are clear, at most `tries` times. Says whether they are.
+    #[cfg(any(feature = "mps2-an386", feature = "lm3s6965evb"))]
     pub(crate) fn wait_clear(self, bits: u32, tries: u32) -> bool {
         (0..tries).any(|_| self.read() & bits == 0)
     }

@@ -1,6 +1,7 @@
 //! Statics that are lent once, for ever.
 
 use core::cell::{Cell, UnsafeCell};
+use core::mem::MaybeUninit;
 
 /// A value that one place of the program may take.
 ///
@@ -28,5 +29,29 @@ impl<T> Once<T> {
         let first = critical_section::with(|_| !self.taken.replace(true));
         // SAFETY: only the first call comes here, so nothing else refers to the value.
         first.then(|| unsafe { &mut *self.value.get() })
+    }
+}
+
+/// A place for a value that is made at run time, once.
+///
+/// What is in it before has no bits, so it lies in .bss whatever its type: an `Option` would be in
+/// flash as a whole where its `None` is not all zeros.
+pub struct Place<T>(Once<MaybeUninit<T>>);
+
+impl<T> Place<T> {
+    /// Empty.
+    pub const fn new() -> Self {
+        Self(Once::new(MaybeUninit::uninit()))
+    }
+
+    /// Puts a value there, the first time.
+    pub fn fill(&'static self, value: T) -> Option<&'static mut T> {
+        self.0.take().map(|place| place.write(value))
+    }
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }

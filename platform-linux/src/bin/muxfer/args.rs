@@ -9,6 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use muxfer_linux::Choice;
 
+use crate::secure::SecureArgs;
+
 /// How many connections are open at once if nobody says otherwise.
 const CONNECTIONS: u32 = 100;
 
@@ -197,6 +199,9 @@ pub(crate) struct Args {
     /// Use these addresses for this host and port
     #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]...", value_parser = pin)]
     pub(crate) resolve: Vec<Pin>,
+
+    #[command(flatten, next_help_heading = "HTTPS")]
+    pub(crate) secure: SecureArgs,
 
     /// No progress, no summary, no error messages
     #[arg(short = 's', long)]
@@ -618,6 +623,8 @@ mod tests {
             ('u', "user"),
             ('A', "user-agent"),
             ('e', "referer"),
+            ('E', "cert"),
+            ('k', "insecure"),
             ('f', "fail"),
             ('m', "max-time"),
             ('Y', "speed-limit"),

@@ -12,6 +12,11 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+#[cfg(feature = "_tls")]
+mod secure;
+#[cfg(not(feature = "_tls"))]
+#[path = "plain.rs"]
+mod secure;
 mod session;
 mod settings;
 mod shared;

@@ -4,12 +4,13 @@ use std::io::{IsTerminal, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
-use muxfer_linux::{Backend, Driver};
+use muxfer_linux::Driver;
 
 use crate::args::Args;
 use crate::console;
 use crate::job::Job;
 use crate::report::Report;
+use crate::secure::Platform;
 use crate::url::without_userinfo;
 
 /// How often the terminal is redrawn.
@@ -71,7 +72,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn update(&mut self, driver: &Driver<'_, Job, Backend>, report: &Report) {
+    pub(crate) fn update(&mut self, driver: &Driver<'_, Job, Platform>, report: &Report) {
         match self {
             Self::Silent => {}
             Self::Terminal {
@@ -119,7 +120,7 @@ impl Progress {
 }
 
 /// The transfers that have moved most.
-fn most_active(driver: &Driver<'_, Job, Backend>) -> Vec<String> {
+fn most_active(driver: &Driver<'_, Job, Platform>) -> Vec<String> {
     let multi = driver.multi();
     let mut moved: Vec<(u64, _)> = multi
         .handles()

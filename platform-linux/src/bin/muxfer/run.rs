@@ -27,6 +27,11 @@ pub(crate) fn run(args: &Args) -> u8 {
 }
 
 fn fetch_all(args: &Args, shared: &Shared<'_>) -> Result<u8, Failure> {
+    if let Some(warning) = shared.security.warning()
+        && (!args.silent || args.show_error)
+    {
+        console::error_line(&format!("muxfer: warning: {warning}"));
+    }
     let total = most_connections(args.max_connections, args.threads);
     let limits = limits(args.threads, total, args.max_per_host);
     if let [only] = limits.as_slice() {
@@ -48,7 +53,8 @@ fn fetch_all(args: &Args, shared: &Shared<'_>) -> Result<u8, Failure> {
     }
     shared.progress().finish();
     if !args.silent && !args.no_progress_meter {
-        console::error_line(&shared.report.summary());
+        let summary = shared.report.summary();
+        console::error_line(&(summary + &shared.security.summary()));
     }
     Ok(shared.report.exit_status())
 }

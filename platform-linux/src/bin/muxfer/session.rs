@@ -7,6 +7,7 @@ use muxfer_linux::{Backend, BackendOptions, Driver, Loop, Memory, SocketOptions,
 
 use crate::failure::Failure;
 use crate::job::Job;
+use crate::secure::{self, Platform};
 use crate::shared::{NoJob, Shared, Ticket};
 use crate::upload::Upload;
 use crate::url::without_userinfo;
@@ -29,7 +30,7 @@ pub(crate) struct Limits {
 pub(crate) struct Session<'s, 'a, 'b> {
     shared: &'a Shared<'b>,
     nth: usize,
-    driver: Driver<'s, Job, Backend>,
+    driver: Driver<'s, Job, Platform>,
     waker: Waker,
     /// One that found no place yet.
     waiting: Option<Ticket>,
@@ -74,7 +75,8 @@ impl<'s, 'a, 'b> Session<'s, 'a, 'b> {
             seed: seed(),
             ..Config::DEFAULT
         };
-        let driver = Driver::new(memory, config, backend)
+        let platform = shared.security.around(backend);
+        let driver = Driver::new(memory, config, platform)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let waker = driver.waker();
         shared.listen(waker.clone());
@@ -95,6 +97,12 @@ impl<'s, 'a, 'b> Session<'s, 'a, 'b> {
     /// # Errors
     /// Waiting for events failed.
     pub(crate) fn run(&mut self) -> Result<(), Failure> {
+        let ended = self.work();
+        self.shared.security.count(self.driver.platform());
+        ended
+    }
+
+    fn work(&mut self) -> Result<(), Failure> {
         let interval = self.shared.progress().interval();
         loop {
             self.feed();
@@ -181,7 +189,8 @@ impl<'s, 'a, 'b> Session<'s, 'a, 'b> {
         };
         self.pipes.retain(|&handle| handle != message.handle);
         self.shared.report.count(&info);
-        let result = outcome(&mut job, message.result);
+        let platform = self.driver.platform();
+        let result = outcome(&mut job, message.result, platform);
         match &result {
             Ok(()) => self.shared.report.success(),
             Err(failure) => self.failed(failure, Some(&job.given)),
@@ -218,7 +227,7 @@ impl<'s, 'a, 'b> Session<'s, 'a, 'b> {
 }
 
 /// What became of it, once its output is complete or given up.
-fn outcome(job: &mut Job, result: Result<(), Error>) -> Result<(), Failure> {
+fn outcome(job: &mut Job, result: Result<(), Error>, platform: &Platform) -> Result<(), Failure> {
     let name = job.output.name();
     match result {
         Ok(()) => job
@@ -229,7 +238,7 @@ fn outcome(job: &mut Job, result: Result<(), Error>) -> Result<(), Failure> {
             let mut failure = job
                 .trouble
                 .take()
-                .unwrap_or_else(|| explained(error, job.code));
+                .unwrap_or_else(|| explained(error, job, platform));
             if let Err(error) = job.output.give_up() {
                 failure.why = format!("{}; can't remove {name}: {error}", failure.why);
             }
@@ -238,11 +247,14 @@ fn outcome(job: &mut Job, result: Result<(), Error>) -> Result<(), Failure> {
     }
 }
 
-fn explained(error: Error, status: u16) -> Failure {
+fn explained(error: Error, job: &Job, platform: &Platform) -> Failure {
     let why = if error == Error::RangeIgnored {
-        format!("{error}: the server answered {status}")
+        format!("{error}: the server answered {}", job.code)
     } else {
-        error.to_string()
+        match secure::explain(platform, &job.url, error) {
+            Some(more) => format!("{error}: {more}"),
+            None => error.to_string(),
+        }
     };
     Failure::new(error.curl_code(), why)
 }

@@ -13,12 +13,14 @@ use crate::list::{Listeners, Next, Source};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::secure::Security;
 use crate::settings::Settings;
 
 /// Shared by the sessions of a run.
 pub(crate) struct Shared<'a> {
     pub(crate) args: &'a Args,
     pub(crate) report: Report,
+    pub(crate) security: Security,
     /// Sessions are woken by it: when there are lines, when it is another's turn to print, and when
     /// all are to end.
     listeners: Arc<Listeners>,
@@ -61,10 +63,12 @@ impl<'a> Shared<'a> {
     pub(crate) fn new(args: &'a Args) -> Result<Self, Failure> {
         let listeners = Arc::new(Listeners::default());
         let settings = Settings::new(args)?;
+        let security = Security::new(&args.secure)?;
         let source = Source::new(args.urls.clone(), args.from.as_deref(), &listeners)?;
         Ok(Self {
             args,
             report: Report::new(args.threads),
+            security,
             dealer: Mutex::new(Dealer {
                 source,
                 plan: Plan::new(args, settings)?,

@@ -52,6 +52,26 @@ fn port_is_sound(authority: &str) -> bool {
         .is_none_or(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// The host and port that a URL leads to, as the engine names them: in lower case, without brackets.
+#[cfg(any(feature = "_tls", test))]
+pub(crate) fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let (scheme, rest) = split_scheme(url)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = rest.get(..end)?;
+    let place = authority.rsplit_once('@').map_or(authority, |(_, at)| at);
+    let default = match scheme.eq_ignore_ascii_case("https") {
+        true => 443,
+        false => 80,
+    };
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, "")) => (host, default),
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        Some(_) | None => (place, default),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some((host.to_ascii_lowercase(), port))
+}
+
 /// The file name that a URL ends with; `None` if its path ends with a slash. Never a path, never
 /// hidden, never too long; percent escapes stay as they are.
 pub(crate) fn remote_name(url: &str) -> Option<String> {
@@ -148,6 +168,20 @@ mod tests {
             ("u:p@", ""),
         ] {
             assert_eq!(without_userinfo(url), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_ports_are_those_of_the_engine() {
+        for (url, host, port) in [
+            ("https://A.test/b", "a.test", 443),
+            ("https://u:p@a.test:8443?q", "a.test", 8443),
+            ("https://[::1]:8443/", "::1", 8443),
+            ("HTTPS://[::A]", "::a", 443),
+            ("http://a:/b", "a", 80),
+        ] {
+            let found = host_and_port(url);
+            assert_eq!(found, Some((host.to_string(), port)), "{url}");
         }
     }
 

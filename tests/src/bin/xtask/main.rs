@@ -6,6 +6,8 @@ mod bench;
 mod contract;
 mod corpus;
 mod differential;
+mod embedded;
+mod flash;
 mod fuzz;
 mod hostile;
 mod identity;
@@ -40,8 +42,10 @@ enum Task {
     Test,
     /// Look for the programs that the tests need, and install what is missing
     Needs,
-    /// Print what the engine's types take, and compare it with what was promised
-    Sizes,
+    /// Print what the engine's types and its firmware take, and compare it with what was promised
+    Sizes(sizes::Options),
+    /// Build a plain GET for a device, and print what it adds to the flash
+    Flash(flash::Options),
     /// Measure muxfer beside other clients, and write docs/performance.md
     #[command(disable_help_flag = true)]
     Bench(bench::Arguments),
@@ -51,6 +55,8 @@ enum Task {
     Corpus,
     /// Compare the engine's verdicts on responses with those of httparse, hyper and h11
     Differential(differential::Arguments),
+    /// Build firmware for three machines, and run it under QEMU against real servers
+    Embedded(embedded::Options),
     /// Thousands of hostile peers at once, on real sockets
     Hostile(hostile::Options),
     /// Hold generated redirects, credentials and reuse against a model of who may see what
@@ -83,11 +89,13 @@ impl Task {
         match self {
             Self::Test => test::run(),
             Self::Needs => needs::run(),
-            Self::Sizes => sizes::run(),
+            Self::Sizes(options) => sizes::run(&options),
+            Self::Flash(options) => flash::run(&options),
             Self::Bench(arguments) => bench::run(&arguments),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),
             Self::Differential(arguments) => differential::run(&arguments),
+            Self::Embedded(options) => embedded::run(&options),
             Self::Hostile(options) => hostile::run(&options),
             Self::Identity { seeds, seed } => identity::run(seed, seeds),
             Self::Instructions(options) => instructions::run(&options),

@@ -195,7 +195,7 @@ fn programs() -> io::Result<Vec<Program>> {
     Ok([lib("muxfer-core")]
         .into_iter()
         .chain(tests.iter().map(|name| named("muxfer-tests", name)))
-        .chain([lib("muxfer-linux")])
+        .chain([lib("muxfer-embedded"), lib("muxfer-linux")])
         .chain(linux.map(|name| named("muxfer-linux", name)))
         .collect())
 }

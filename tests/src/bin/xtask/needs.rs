@@ -1,10 +1,12 @@
 //! What the tests need besides cargo: rustfmt, clippy, an nginx to fetch from, Python's h11 to
 //! compare with, strace, which makes system calls fail, and valgrind, which counts instructions.
 
+use std::path::Path;
 use std::process::Command;
 
 use muxfer_linux::{Uring, UringOptions};
 use muxfer_tests::differential::h11;
+use muxfer_tests::embedded::toolchain::{self, Toolchain};
 use muxfer_tests::instructions;
 use muxfer_tests::nginx;
 use muxfer_tests::torture::injected;
@@ -22,6 +24,45 @@ pub(crate) fn run() -> Result<(), Fault> {
     package("valgrind", instructions::MISSING, || {
         instructions::valgrind().is_some()
     })
+}
+
+/// The same for what firmware needs: emulators, a network of its own, and a Rust for bare machines.
+pub(crate) fn embedded() -> Result<(), Fault> {
+    let is_there = |program: &str| shell::command(program, ["--version"]).output().is_ok();
+    for (package_name, program) in [
+        ("qemu-system-arm", "qemu-system-arm"),
+        ("qemu-system-misc", "qemu-system-riscv32"),
+        ("iproute2", "ip"),
+        ("util-linux", "unshare"),
+    ] {
+        let missing =
+            format!("{program} is missing; run: apt-get install {package_name} (as root)");
+        package(package_name, &missing, || is_there(program))?;
+    }
+    if Toolchain::find().is_some() {
+        return Ok(());
+    }
+    println!(
+        "no targets for bare machines are installed: Debian's Rust will build core from its source"
+    );
+    for (package_name, file) in [
+        ("rustc-web", "/usr/bin/rustc"),
+        ("cargo-web", "/usr/bin/cargo"),
+        (
+            "rust-web-src",
+            "/usr/lib/rustlib/src/rust/library/core/Cargo.toml",
+        ),
+        ("lld", "/usr/bin/ld.lld"),
+    ] {
+        package(package_name, toolchain::MISSING, || {
+            Path::new(file).is_file()
+        })?;
+    }
+    if Toolchain::find().is_some() {
+        Ok(())
+    } else {
+        Err(Fault(toolchain::MISSING.to_owned()))
+    }
 }
 
 /// The same for what only the benchmark needs.

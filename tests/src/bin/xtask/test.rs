@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{self, Fault, cargo};
-use crate::{bench, instructions, needs, sizes, swarm};
+use crate::{bench, embedded, instructions, needs, sizes, swarm};
 
 /// One step: its name and its code.
 type Step = (&'static str, fn() -> Result<(), Fault>);
@@ -16,11 +16,13 @@ const STEPS: &[Step] = &[
     ("tests", tests),
     ("program over epoll", over_epoll),
     ("swarm", swarm::fixed),
+    ("log lines", log_lines),
     ("no allocator", no_allocator),
-    ("core without features", core_alone),
+    ("features of the core", features),
     ("documentation", documentation),
     ("demo", demo),
-    ("sizes", sizes::run),
+    ("embedded", embedded::check),
+    ("sizes", sizes::check),
     ("instructions", instructions::check),
 ];
 
@@ -56,7 +58,16 @@ fn format() -> Result<(), Fault> {
         "--manifest-path",
         bench::MANIFEST,
     ]))?;
-    shell::run(cargo(["fmt", "--check", "--manifest-path", PROOF]))
+    for manifest in [LOGS, PROOF, FLASH, FIRMWARE] {
+        shell::run(cargo([
+            "fmt",
+            "--check",
+            "--all",
+            "--manifest-path",
+            manifest,
+        ]))?;
+    }
+    Ok(())
 }
 
 fn clippy() -> Result<(), Fault> {
@@ -77,6 +88,33 @@ fn clippy() -> Result<(), Fault> {
         "--",
         "-D",
         "warnings",
+    ]))
+}
+
+/// What the engine logs, and that it builds with each of the loggers. Not a part of the workspace's
+/// tests: the features would be on in all that is built together with it.
+fn log_lines() -> Result<(), Fault> {
+    for features in ["defmt", "log", "defmt,log"] {
+        let mut clippy = cargo(["clippy", "-p", "muxfer-core", "--locked"]);
+        clippy.args(["--features", features, "--", "-D", "warnings"]);
+        shell::run(clippy)?;
+    }
+    shell::run(cargo([
+        "clippy",
+        "--all-targets",
+        "--locked",
+        "--manifest-path",
+        LOGS,
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    shell::run(cargo([
+        "test",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+        LOGS,
     ]))
 }
 
@@ -101,6 +139,15 @@ fn over_epoll() -> Result<(), Fault> {
 /// The fuzz targets, which are built with nightly Rust only.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";
 
+/// The package that holds the engine to what it logs.
+const LOGS: &str = "tests/logs/Cargo.toml";
+
+/// The programs whose flash is measured.
+const FLASH: &str = "platform-embedded/proof/size/Cargo.toml";
+
+/// Firmware, which is built for other machines.
+const FIRMWARE: &str = "platform-embedded/firmware/Cargo.toml";
+
 /// The package that proves by linking that the engine needs no allocator.
 const PROOF: &str = "platform-embedded/proof/Cargo.toml";
 
@@ -114,14 +161,51 @@ fn no_allocator() -> Result<(), Fault> {
     ]))
 }
 
-fn core_alone() -> Result<(), Fault> {
-    shell::run(cargo([
-        "build",
-        "--locked",
-        "-p",
-        "muxfer-core",
-        "--no-default-features",
-    ]))
+/// What firmware may leave out of the core.
+const FEATURES: [&str; 10] = [
+    "auth",
+    "fields",
+    "ipv6",
+    "pace",
+    "queue",
+    "races",
+    "ranges",
+    "redirects",
+    "reuse",
+    "uploads",
+];
+
+/// Each feature left out alone, and all of them: it compiles without a warning, and what was left out
+/// is refused by its name. With less code the core does the same.
+fn features() -> Result<(), Fault> {
+    for left_out in FEATURES {
+        let rest = FEATURES.map(|feature| if feature == left_out { "" } else { feature });
+        core_with(
+            "clippy",
+            &["--no-default-features", "--features", &rest.join(" ")],
+        )?;
+    }
+    core_with("test", &["--no-default-features", "--test", "left_out"])?;
+    core_with(
+        "test",
+        &[
+            "--no-default-features",
+            "--features",
+            "small",
+            "--test",
+            "left_out",
+        ],
+    )?;
+    core_with("test", &["--features", "small"])
+}
+
+fn core_with(command: &str, arguments: &[&str]) -> Result<(), Fault> {
+    let mut call = cargo([command, "--locked", "--quiet", "-p", "muxfer-core"]);
+    call.args(arguments);
+    if command == "clippy" {
+        call.args(["--", "-D", "warnings"]);
+    }
+    shell::run(call)
 }
 
 fn documentation() -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 //! A request, read from a stream.
 
 use std::io::{self, BufRead, Read};
+use std::time::Instant;
 
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// How many requests for this target have come, this one included.
     pub nth: u32,
+    /// When its head had come.
+    pub at: Instant,
 }
 
 impl Request {
@@ -38,6 +41,7 @@ impl Request {
             fields: Vec::new(),
             body: Vec::new(),
             nth: 0,
+            at: Instant::now(),
         };
         loop {
             let field = line(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -45,7 +49,9 @@ impl Request {
                 break;
             }
             let (name, value) = field.split_once(':').ok_or_else(|| bad(&field))?;
-            request.fields.push((name.to_lowercase(), value.trim().to_owned()));
+            request
+                .fields
+                .push((name.to_lowercase(), value.trim().to_owned()));
         }
         Ok(Some(request))
     }
@@ -82,7 +88,9 @@ impl Request {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut fields = self.fields.iter();
-        fields.find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        fields
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The first byte that is asked for, if it is all from there on.

@@ -76,7 +76,11 @@ impl Server {
     /// All requests that have come, with their bodies.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -118,7 +122,11 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         request.read_body(&mut from)?;
         request.nth = shared.count(&request.target);
         let acts = (shared.site)(&request);
-        shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        shared
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request);
         for act in acts {
             match act {
                 Act::Send(bytes) => send(stream, shared, &bytes)?,

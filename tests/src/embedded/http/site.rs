@@ -83,13 +83,16 @@ mod tests {
     use super::*;
 
     fn asked(fields: &[(&str, &str)]) -> String {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let request = Request {
             method: "GET".to_owned(),
             target: "/".to_owned(),
             fields: fields.collect(),
             body: Vec::new(),
             nth: 1,
+            at: std::time::Instant::now(),
         };
         let file = File {
             bytes: b"abcdef".to_vec(),

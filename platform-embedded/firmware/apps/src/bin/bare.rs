@@ -33,7 +33,9 @@ fn run(node: &mut Node) -> Option<u8> {
     let mut set = sockets::set(ROOM.take()?);
     let handle = set.add(RINGS.take()?.sockets().next()?);
     let socket: &mut Socket<'_> = set.get_mut(handle);
-    socket.connect(node.iface.context(), (*to.ip(), to.port()), 49_152).ok()?;
+    socket
+        .connect(node.iface.context(), (*to.ip(), to.port()), 49_152)
+        .ok()?;
     let mut body = Digest::default();
     let mut sent = 0;
     loop {
@@ -43,13 +45,17 @@ fn run(node: &mut Node) -> Option<u8> {
             sent += socket.send_slice(REQUEST.get(sent..)?).ok()?;
         }
         while socket.can_recv() {
-            socket.recv(|bytes| (bytes.len(), body.update(bytes))).ok()?;
+            socket
+                .recv(|bytes| (bytes.len(), body.update(bytes)))
+                .ok()?;
         }
         // A refused connect is a closed socket, too.
         if !socket.may_recv() && !socket.may_send() || sent > 0 && !socket.may_recv() {
             break;
         }
-        let delay = node.iface.poll_delay(smoltcp::time::Instant::from_micros(now.cast_signed()), &set);
+        let delay = node
+            .iface
+            .poll_delay(smoltcp::time::Instant::from_micros(now.cast_signed()), &set);
         node.sleep_until(delay.map(|delay| now + delay.total_micros()));
     }
     Some(report::transfer("bare", Ok(()), 0, body))

@@ -10,12 +10,12 @@ use core::net::Ipv4Addr;
 
 use heapless::String;
 use muxfer_core::easy::Fetch;
-use muxfer_core::{Config, Multi, Resources};
+use muxfer_core::{Config, Multi, Resources, Sizes};
 use muxfer_embedded::smoltcp::{Dns, Fixed, Sockets};
 use muxfer_firmware::digest::Digest;
 use muxfer_firmware::sockets::{self, Rings};
 use muxfer_firmware::turn::Network;
-use muxfer_firmware::{Node, Once, limits, report};
+use muxfer_firmware::{Node, Once, Place, limits, report};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::dns::{DnsQuery, Socket};
 
@@ -31,7 +31,8 @@ static RINGS: Once<Rings<CONNECTIONS, 3072, 512>> = Once::new(Rings::new());
 /// One place more, for DNS.
 static ROOM: Once<[SocketStorage<'static>; CONNECTIONS + 1]> =
     Once::new([SocketStorage::EMPTY; CONNECTIONS + 1]);
-static QUERIES: Once<[Option<DnsQuery>; HOSTS]> = Once::new([const { None }; HOSTS]);
+/// One name is asked for at a time.
+static QUERIES: Place<[Option<DnsQuery>; 1]> = Place::new();
 
 #[muxfer_board::entry]
 fn main() -> ! {
@@ -49,7 +50,8 @@ fn run(node: &mut Node) -> Option<u8> {
     let mut multi = Multi::new(MEMORY.take()?.storage(), config).ok()?;
     let mut set = sockets::set(ROOM.take()?);
     let server: Ipv4Addr = node.settings.get("dns")?.parse().ok()?;
-    let dns = set.add(Socket::new(&[server.into()], &mut QUERIES.take()?[..]));
+    let queries = QUERIES.fill([const { None }; 1])?;
+    let dns = set.add(Socket::new(&[server.into()], &mut queries[..]));
     let mut network: Network<_, CONNECTIONS> = Network {
         sockets: Sockets::new(),
         set,
@@ -73,10 +75,26 @@ fn run(node: &mut Node) -> Option<u8> {
             let body = ended.easy.into_sink();
             status |= report::transfer(&name, ended.message.result, ended.info.status, body);
         });
-        most = most.max(network.sockets.open());
+        most = most.max(multi.counts().connections);
         node.sleep_until(due);
     }
     let ever = multi.counts().ever;
-    defmt::info!("fleet: transfers={=u64} connections={=usize}", ever, most);
+    defmt::info!("fleet: transfers={=u64} connections={=u32}", ever, most);
+    sizes();
     Some(status)
+}
+
+/// Says what the engine and its platform take here, without the easy handles.
+fn sizes() {
+    let memory = size_of::<Resources<Easy, TRANSFERS, CONNECTIONS, HOSTS, 32, 3, 256>>();
+    let engine = memory - TRANSFERS * size_of::<Easy>() + size_of::<Multi<'_, Easy>>();
+    let platform = size_of::<Sockets<CONNECTIONS>>() + size_of::<Dns<'_, HOSTS>>();
+    let pair = Sizes::HERE.transfer_with_connection();
+    let easy = size_of::<Easy>();
+    defmt::info!(
+        "sizes: engine={=usize} pair={=usize} easy={=usize}",
+        engine + platform,
+        pair,
+        easy
+    );
 }

@@ -56,7 +56,12 @@ fn run(node: &mut Node) -> Option<u8> {
     loop {
         let due = network.turn(node, &mut multi, |ended| {
             let body = ended.easy.into_sink();
-            status = Some(report::transfer("get", ended.message.result, ended.info.status, body));
+            status = Some(report::transfer(
+                "get",
+                ended.message.result,
+                ended.info.status,
+                body,
+            ));
         });
         if status.is_some() {
             return status;

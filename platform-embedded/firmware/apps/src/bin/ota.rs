@@ -21,7 +21,7 @@ use muxfer_firmware::digest::Sum;
 use muxfer_firmware::node::HOST;
 use muxfer_firmware::sockets::{self, Rings};
 use muxfer_firmware::turn::Network;
-use muxfer_firmware::{Node, Once, limits};
+use muxfer_firmware::{Node, Once, Place, limits};
 use smoltcp::iface::SocketStorage;
 
 type Ota = Update<'static, HostFlash>;
@@ -29,7 +29,7 @@ type Ota = Update<'static, HostFlash>;
 type Easy = &'static mut Ota;
 
 static MEMORY: Once<Resources<Easy, 1, 2, 2, 64, 2, 256>> = Once::new(Resources::new());
-static OTA: Once<Option<Ota>> = Once::new(None);
+static OTA: Place<Ota> = Place::new();
 static RINGS: Once<Rings<2, 4096, 1024>> = Once::new(Rings::new());
 static ROOM: Once<[SocketStorage<'static>; 2]> = Once::new([SocketStorage::EMPTY; 2]);
 
@@ -53,7 +53,7 @@ fn main() -> ! {
 
 /// `None` if something is missing before it begins.
 fn run(node: &mut Node) -> Option<u8> {
-    let mut idle: Option<Easy> = Some(OTA.take()?.insert(update(node)?));
+    let mut idle: Option<Easy> = Some(OTA.fill(update(node)?)?);
     let config = Config {
         seed: node.seed().into(),
         ..Config::DEFAULT
@@ -86,13 +86,25 @@ fn run(node: &mut Node) -> Option<u8> {
             }
         }
         let due = network.turn(node, &mut multi, |ended| {
-            let code = ended.message.result.err().map_or(0, |error| error.curl_code());
-            defmt::info!("ota: attempt code={=u8} status={=u16}", code, ended.info.status);
+            let code = ended
+                .message
+                .result
+                .err()
+                .map_or(0, |error| error.curl_code());
+            defmt::info!(
+                "ota: attempt code={=u8} status={=u16}",
+                code,
+                ended.info.status
+            );
             let now = Instant::from_micros(ended.at_us);
             ended.easy.ended(now, ended.message.result);
             idle = Some(ended.easy);
         });
-        let at_once = if idle.is_some() { until.or(Some(0)) } else { None };
+        let at_once = if idle.is_some() {
+            until.or(Some(0))
+        } else {
+            None
+        };
         node.sleep_until(at_once.into_iter().chain(due).min());
     }
 }

@@ -16,7 +16,7 @@ use muxfer_embedded::smoltcp::{Fixed, Sockets};
 use muxfer_embedded::telemetry::{Delivered, Fault, Method, Report, Source, Upload, UploadOptions};
 use muxfer_firmware::sockets::{self, Rings};
 use muxfer_firmware::turn::Network;
-use muxfer_firmware::{Node, Once, limits};
+use muxfer_firmware::{Node, Once, Place, limits};
 use smoltcp::iface::SocketStorage;
 
 type Telemetry = Upload<'static, Readings>;
@@ -24,7 +24,8 @@ type Telemetry = Upload<'static, Readings>;
 type Easy = &'static mut Telemetry;
 
 static MEMORY: Once<Resources<Easy, 2, 2, 2, 64, 2, 256>> = Once::new(Resources::new());
-static UPLOADS: Once<[Option<Telemetry>; 2]> = Once::new([const { None }; 2]);
+static PUT: Place<Telemetry> = Place::new();
+static POST: Place<Telemetry> = Place::new();
 static RINGS: Once<Rings<2, 2048, 2048>> = Once::new(Rings::new());
 static ROOM: Once<[SocketStorage<'static>; 2]> = Once::new([SocketStorage::EMPTY; 2]);
 
@@ -35,10 +36,16 @@ struct Readings {
 }
 
 impl Source for Readings {
-    #[expect(clippy::cast_possible_truncation, reason = "a reading is the low byte of its place")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a reading is the low byte of its place"
+    )]
     fn read(&mut self, at: u64, into: &mut [u8]) -> Given {
         let places = (at..self.bytes).zip(into);
-        match places.map(|(place, byte)| *byte = (place ^ place >> 8) as u8).count() {
+        match places
+            .map(|(place, byte)| *byte = (place ^ place >> 8) as u8)
+            .count()
+        {
             0 => Given::End,
             count => Given::Bytes(count),
         }
@@ -54,9 +61,8 @@ fn main() -> ! {
 
 /// `None` if something is missing before it begins.
 fn run(node: &mut Node) -> Option<u8> {
-    let [put, post] = UPLOADS.take()?;
-    let put = put.insert(upload(node, Method::Put, "put")?);
-    let post = post.insert(upload(node, Method::Post, "post")?);
+    let put = PUT.fill(upload(node, Method::Put, "put")?)?;
+    let post = POST.fill(upload(node, Method::Post, "post")?)?;
     let config = Config {
         seed: node.seed().into(),
         ..Config::DEFAULT
@@ -101,7 +107,11 @@ fn send(
             ended.easy.ended(now, ended.message.result);
             idle = Some(ended.easy);
         });
-        let at_once = if idle.is_some() { until.or(Some(0)) } else { None };
+        let at_once = if idle.is_some() {
+            until.or(Some(0))
+        } else {
+            None
+        };
         node.sleep_until(at_once.into_iter().chain(due).min());
     }
 }
@@ -135,6 +145,11 @@ fn report(name: &str, result: Result<Delivered, Fault>) -> u8 {
         Err(Fault::Transfer(error)) => (0, error.curl_code()),
         Err(_) => (0, 121),
     };
-    defmt::info!("telemetry: {=str} status={=u16} code={=u8}", name, status, code);
+    defmt::info!(
+        "telemetry: {=str} status={=u16} code={=u8}",
+        name,
+        status,
+        code
+    );
     code
 }

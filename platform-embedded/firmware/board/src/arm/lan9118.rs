@@ -128,7 +128,10 @@ impl Mac for Lan9118 {
             let status = RX_STATUS.read();
             let whole = (status >> 16 & 0x3FFF) as usize;
             // The length counts the checksum (3.13.3).
-            match whole.checked_sub(4).and_then(|length| into.get_mut(..length)) {
+            match whole
+                .checked_sub(4)
+                .and_then(|length| into.get_mut(..length))
+            {
                 Some(frame) if status & 1 << 15 == 0 => {
                     read_words(frame);
                     // The checksum's own bytes; part of them may have been in the last word.

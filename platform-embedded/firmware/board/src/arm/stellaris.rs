@@ -113,6 +113,7 @@ impl Mac for Stellaris {
             PHY_CONTROL.wait_clear(1, TRIES).then(|| PHY_READ.read())
         };
         status();
+        // The emulator has no PHY: there the answer is always no.
         status().is_some_and(|status| status & 1 << 2 != 0)
     }
 
@@ -123,7 +124,10 @@ impl Mac for Stellaris {
         }
         let first = DATA.read().to_le_bytes();
         let whole = usize::from(u16::from_le_bytes([first[0], first[1]]));
-        let Some(frame) = whole.checked_sub(AROUND).and_then(|length| into.get_mut(..length)) else {
+        let Some(frame) = whole
+            .checked_sub(AROUND)
+            .and_then(|length| into.get_mut(..length))
+        else {
             self.empty();
             return None;
         };

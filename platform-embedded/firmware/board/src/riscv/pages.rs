@@ -49,7 +49,9 @@ unsafe impl Hal for Shared {
     }
 
     unsafe fn mmio_phys_to_virt(paddr: PhysAddr, _size: usize) -> NonNull<u8> {
-        let address = usize::try_from(paddr).ok().and_then(|address| NonNull::new(address as *mut u8));
+        let address = usize::try_from(paddr)
+            .ok()
+            .and_then(|address| NonNull::new(address as *mut u8));
         address.unwrap_or(NonNull::dangling())
     }
 

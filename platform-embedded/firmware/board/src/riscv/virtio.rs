@@ -63,7 +63,8 @@ impl Virtio {
             faults: Faults::default(),
         };
         for index in 0..QUEUE {
-            mac.lend(index).ok_or("the network device takes no buffers")?;
+            mac.lend(index)
+                .ok_or("the network device takes no buffers")?;
         }
         Ok(mac)
     }
@@ -95,9 +96,15 @@ impl Virtio {
 
     /// Puts a header and the frame into the buffer for sending; gives the length of both.
     fn fill(&mut self, frame: &[u8]) -> Option<usize> {
-        let header = self.device.fill_buffer_header(&mut self.buffers.sent).ok()?;
+        let header = self
+            .device
+            .fill_buffer_header(&mut self.buffers.sent)
+            .ok()?;
         let end = header + frame.len();
-        self.buffers.sent.get_mut(header..end)?.copy_from_slice(frame);
+        self.buffers
+            .sent
+            .get_mut(header..end)?
+            .copy_from_slice(frame);
         Some(end)
     }
 
@@ -154,7 +161,10 @@ impl Mac for Virtio {
             return false;
         }
         // SAFETY: this is the part of the buffer that was given with this token.
-        let done = unsafe { self.device.transmit_complete(token, &self.buffers.sent[..end]) };
+        let done = unsafe {
+            self.device
+                .transmit_complete(token, &self.buffers.sent[..end])
+        };
         self.faults.unsent += u32::from(done.is_err());
         self.sending = None;
         true
