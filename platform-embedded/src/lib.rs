@@ -28,11 +28,10 @@ pub mod retry;
 pub mod smoltcp;
 mod step;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod update;
 
 pub use either::Either;
 pub use muxfer_core;
 pub use step::Step;
-
-#[cfg(feature = "tls")]
-pub mod tls;
