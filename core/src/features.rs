@@ -34,6 +34,7 @@ pub(crate) const RANKS_UNUSED: bool = REUSE || QUEUE;
 
 /// Something that a transfer asked for and that was left out when the engine was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Feature {
     /// Credentials: [`Auth`](crate::easy::Auth).

@@ -93,6 +93,7 @@ fn files_can_be_read_in_one_sitting_and_functions_fit_on_a_screen() -> io::Resul
         "platform-embedded/firmware/apps/src",
         "tests/src",
         "tests/bench/src",
+        "tests/bench/providers/src",
     ];
     for folder in folders {
         for source in source::read_all(folder)? {

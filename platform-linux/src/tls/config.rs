@@ -101,7 +101,10 @@ fn make(settings: &TlsSettings) -> Result<Arc<ClientConfig>, BadTlsSettings> {
     client.enable_sni = settings.sni;
     client.alpn_protocols = settings.alpn.clone();
     // rustls asks its store by the server's name alone, so each configuration has its own.
-    client.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(TICKETS)));
+    client.resumption = match settings.resume {
+        true => Resumption::store(Arc::new(ClientSessionMemoryCache::new(TICKETS))),
+        false => Resumption::disabled(),
+    };
     Ok(Arc::new(client))
 }
 

@@ -105,6 +105,8 @@ pub struct TlsSettings {
     pub min: TlsVersion,
     /// The newest version: 1.3.
     pub max: TlsVersion,
+    /// Whether a later connection resumes the session of an earlier one: yes.
+    pub resume: bool,
     /// **Dangerous.** Any certificate of any peer will do, so whoever is in between can read and
     /// change all. Pins hold nevertheless.
     pub insecure: bool,
@@ -121,6 +123,7 @@ impl Default for TlsSettings {
             alpn: vec![b"http/1.1".to_vec()],
             min: TlsVersion::Tls12,
             max: TlsVersion::Tls13,
+            resume: true,
             insecure: false,
         }
     }

@@ -5,62 +5,23 @@
  * Takes the arguments that src/job.rs describes. */
 
 #define _GNU_SOURCE
+#include "job.h"
+
 #include <curl/curl.h>
-#include <getopt.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EVENTS = 1024 };
-
-struct job {
-    char *address, *path, *warm_path, *stall_address;
-    uint64_t length, requests, warm_length, warm_up, stall_part, read;
-    size_t connections, stalled;
-    int queued, fresh;
-};
 
 struct transfer {
     CURL *easy;
     uint64_t received;
 };
 
-static struct job job;
 static CURLM *multi;
 static int epoll_fd;
 static int64_t deadline_us = -1;
 static uint64_t stalled_bytes;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "curl client: %s\n", what);
-    exit(1);
-}
-
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static uint64_t status_kib(const char *name)
-{
-    char line[256];
-    FILE *file = fopen("/proc/self/status", "r");
-    uint64_t kib = 0;
-    while (file && fgets(line, sizeof line, file))
-        if (!strncmp(line, name, strlen(name)))
-            kib = strtoull(line + strlen(name), NULL, 10);
-    if (!file || !kib)
-        fail("/proc/self/status");
-    fclose(file);
-    return kib;
-}
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
@@ -128,6 +89,15 @@ static void turn(void)
     }
 }
 
+/* TLS 1.3 as libcurl has it by default, but with one CA that is trusted. */
+static void secure(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_CAINFO, job.ca);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, (long)job.resume);
+}
+
 static struct transfer *transfers(size_t count, const char *url, curl_write_callback sink)
 {
     struct transfer *all = calloc(count, sizeof *all);
@@ -143,6 +113,8 @@ static struct transfer *transfers(size_t count, const char *url, curl_write_call
         curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        if (job.ca)
+            secure(easy);
         if (job.read > CURL_MAX_WRITE_SIZE)
             curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)job.read);
     }
@@ -200,46 +172,13 @@ static void stall(const char *url)
     }
 }
 
-static void parse(int count, char **words)
-{
-    static const struct option options[] = {
-        {"address", 1, 0, 'a'},     {"path", 1, 0, 'p'},          {"length", 1, 0, 'l'},
-        {"requests", 1, 0, 'n'},    {"connections", 1, 0, 'c'},   {"warm-path", 1, 0, 'P'},
-        {"warm-length", 1, 0, 'L'}, {"warm-up", 1, 0, 'w'},       {"stall-address", 1, 0, 'A'},
-        {"stall-part", 1, 0, 'S'},  {"stalled", 1, 0, 's'},       {"read", 1, 0, 'r'},
-        {"queued", 0, 0, 'q'},      {"fresh", 0, 0, 'f'},         {0, 0, 0, 0},
-    };
-    int option;
-    while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
-        uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
-        switch (option) {
-        case 'a': job.address = optarg; break;
-        case 'p': job.path = optarg; break;
-        case 'l': job.length = number; break;
-        case 'n': job.requests = number; break;
-        case 'c': job.connections = number; break;
-        case 'P': job.warm_path = optarg; break;
-        case 'L': job.warm_length = number; break;
-        case 'w': job.warm_up = number; break;
-        case 'A': job.stall_address = optarg; break;
-        case 'S': job.stall_part = number; break;
-        case 's': job.stalled = number; break;
-        case 'r': job.read = number; break;
-        case 'q': job.queued = 1; break;
-        case 'f': job.fresh = 1; break;
-        default: fail("unknown argument");
-        }
-    }
-    if (!job.address || !job.path || !job.warm_path || !job.stall_address)
-        fail("an address or a path is missing");
-}
-
 int main(int count, char **words)
 {
     char url[512], warm_url[512], stall_url[512];
     parse(count, words);
-    snprintf(url, sizeof url, "http://%s%s", job.address, job.path);
-    snprintf(warm_url, sizeof warm_url, "http://%s%s", job.address, job.warm_path);
+    const char *scheme = job.ca ? "https" : "http";
+    snprintf(url, sizeof url, "%s://%s%s", scheme, job.address, job.path);
+    snprintf(warm_url, sizeof warm_url, "%s://%s%s", scheme, job.address, job.warm_path);
     snprintf(stall_url, sizeof stall_url, "http://%s/", job.stall_address);
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -266,10 +205,6 @@ int main(int count, char **words)
         active = transfers(handles, url, on_body);
     }
     fetch(active, handles, url, job.length, job.requests);
-    cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    wall = clock_us(CLOCK_MONOTONIC) - wall;
-    printf("requests %llu wall_ns %lld cpu_ns %lld stalled_kib %llu peak_kib %llu\n",
-           (unsigned long long)job.requests, (long long)wall * 1000, (long long)cpu * 1000,
-           (unsigned long long)stalled_kib, (unsigned long long)status_kib("VmHWM:"));
+    report(wall, cpu, stalled_kib);
     return 0;
 }

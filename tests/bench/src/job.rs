@@ -1,6 +1,7 @@
 //! What one client is told to do.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
@@ -53,6 +54,12 @@ pub struct Job {
     /// Each request has a connection of its own, which the server closes
     #[arg(long)]
     pub fresh: bool,
+    /// Fetch over TLS, and trust the certificate in this file and no other
+    #[arg(long)]
+    pub ca: Option<PathBuf>,
+    /// Resume the sessions of earlier connections; else each handshake is a full one
+    #[arg(long)]
+    pub resume: bool,
 }
 
 impl Job {
@@ -73,21 +80,30 @@ impl Job {
         say("stall-part", self.stall_part.to_string());
         say("stalled", self.stalled.to_string());
         say("read", self.read.to_string());
+        if let Some(ca) = &self.ca {
+            say("ca", ca.display().to_string());
+        }
         words.extend(self.queued.then(|| "--queued".to_owned()));
         words.extend(self.fresh.then(|| "--fresh".to_owned()));
+        words.extend(self.resume.then(|| "--resume".to_owned()));
         words
     }
 
     /// The URL of what is fetched.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.path)
+        self.url_of(&self.path)
     }
 
     /// The URL of what is fetched to warm up.
     #[must_use]
     pub fn warm_url(&self) -> String {
-        format!("http://{}{}", self.address, self.warm_path)
+        self.url_of(&self.warm_path)
+    }
+
+    fn url_of(&self, path: &str) -> String {
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
     }
 
     /// The URL of a transfer that stalls.

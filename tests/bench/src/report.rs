@@ -6,6 +6,7 @@ use std::io;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use rustix::time::{ClockId, clock_gettime};
 
 /// What one measurement took.
@@ -108,6 +109,23 @@ impl FromStr for Report {
 /// `/proc` can't be read.
 pub fn resident_kib() -> io::Result<u64> {
     status("VmRSS:")
+}
+
+/// User and system time of all processes that this one has started and that have ended.
+///
+/// # Errors
+/// The system does not say.
+pub fn cpu_of_children() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let mut sum = Duration::ZERO;
+    for time in [usage.user_time(), usage.system_time()] {
+        let parts = (u64::try_from(time.tv_sec()), u64::try_from(time.tv_usec()));
+        let (Ok(seconds), Ok(micros)) = parts else {
+            return Err(io::Error::other("a negative time"));
+        };
+        sum += Duration::from_secs(seconds) + Duration::from_micros(micros);
+    }
+    Ok(sum)
 }
 
 /// A number out of `/proc/self/status`.

@@ -14,7 +14,7 @@ use semihosting::fs::{File, OpenOptions};
 use semihosting::io::{Read, Seek, SeekFrom, Write};
 
 /// How much is read before it is programmed, in bytes.
-const PIECE: usize = 64;
+const PIECE: u32 = 64;
 
 /// The longest path of the file, with a zero behind it.
 const LONGEST_PATH: usize = 192;
@@ -120,23 +120,23 @@ impl NorFlash for HostFlash {
         check_erase(self, from, to)?;
         let mut offset = from;
         while offset < to {
-            self.write_at(offset, &[0xFF; PIECE])?;
-            offset += PIECE as u32;
+            self.write_at(offset, &[0xFF; PIECE as usize])?;
+            offset += PIECE;
         }
         Ok(())
     }
 
     fn write(&mut self, mut offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         check_write(self, offset, bytes.len())?;
-        for piece in bytes.chunks(PIECE) {
-            let mut there = [0; PIECE];
+        for piece in bytes.chunks(PIECE as usize) {
+            let mut there = [0; PIECE as usize];
             let there = &mut there[..piece.len()];
             self.read_at(offset, there)?;
             if there.iter().zip(piece).any(|(old, new)| !old & new != 0) {
                 return Err(FlashError::NotErased);
             }
             self.write_at(offset, piece)?;
-            offset += PIECE as u32;
+            offset += PIECE;
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ impl<T> Once<T> {
     }
 
     /// The value, the first time.
+    #[expect(clippy::mut_from_ref, reason = "it is lent only once")]
     pub fn take(&'static self) -> Option<&'static mut T> {
         let first = critical_section::with(|_| !self.taken.replace(true));
         // SAFETY: only the first call comes here, so nothing else refers to the value.

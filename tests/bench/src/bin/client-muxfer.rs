@@ -9,7 +9,8 @@ use muxfer_bench::report::{Meter, resident_kib};
 use muxfer_core::easy::{Request, Taken};
 use muxfer_core::{Config, Easy};
 use muxfer_linux::{
-    Capacity, Driver, Epoll, EpollOptions, Loop, Memory, SocketOptions, Uring, UringOptions,
+    Capacity, Driver, Epoll, EpollOptions, Loop, Memory, RootSource, SocketOptions, Tls, TlsConfig,
+    TlsSettings, Uring, UringOptions,
 };
 
 #[derive(Parser)]
@@ -53,14 +54,14 @@ fn main() -> Outcome<()> {
         ..SocketOptions::default()
     };
     match backend {
-        Kind::Epoll => run(
+        Kind::Epoll => run_secured(
             &job,
             Epoll::new(&EpollOptions {
                 sockets,
                 ..EpollOptions::default()
             })?,
         ),
-        Kind::Uring => run(
+        Kind::Uring => run_secured(
             &job,
             Uring::new(&UringOptions {
                 sockets,
@@ -68,6 +69,20 @@ fn main() -> Outcome<()> {
             })?,
         ),
     }
+}
+
+/// Over TLS if there is a CA to trust.
+fn run_secured(job: &Job, platform: impl Loop) -> Outcome<()> {
+    let Some(ca) = &job.ca else {
+        return run(job, platform);
+    };
+    let config = TlsConfig::new(TlsSettings {
+        roots: vec![RootSource::File(ca.clone())],
+        resume: job.resume,
+        ..TlsSettings::default()
+    });
+    config.load()?;
+    run(job, Tls::new(platform, config))
 }
 
 fn run(job: &Job, platform: impl Loop) -> Outcome<()> {

@@ -1,4 +1,4 @@
-//! reqwest with its pool, without TLS, in tokio's runtime of a single thread.
+//! reqwest with its pool, over TLS where it was built with it, in tokio's runtime of a single thread.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use muxfer_bench::job::{Job, Only};
 use muxfer_bench::report::{Meter, resident_kib};
-use reqwest::{Client, Url};
+use reqwest::{Client, ClientBuilder, Url};
 use tokio::task::JoinSet;
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -27,7 +27,7 @@ async fn run(job: Job) -> Result<(), Fault> {
     if job.queued {
         return Err("reqwest has no queue".into());
     }
-    let client = Client::builder().no_proxy().build()?;
+    let client = secured(&job, Client::builder().no_proxy())?.build()?;
     let received = Arc::new(AtomicU64::new(0));
     let url: Url = job.stall_url().parse()?;
     for _ in 0..job.stalled {
@@ -44,6 +44,36 @@ async fn run(job: Job) -> Result<(), Fault> {
     fetch(&client, &job, &job.url(), job.length, job.requests).await?;
     println!("{}", meter.stop(job.requests)?);
     Ok(())
+}
+
+/// With the rustls and the provider that reqwest has by default, but with one CA that is trusted.
+#[cfg(feature = "tls")]
+fn secured(job: &Job, builder: ClientBuilder) -> Result<ClientBuilder, Fault> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    let Some(ca) = &job.ca else {
+        return Ok(builder);
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca)?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    if !job.resume {
+        config.resumption = rustls::client::Resumption::disabled();
+    }
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(job: &Job, builder: ClientBuilder) -> Result<ClientBuilder, Fault> {
+    if job.ca.is_some() {
+        return Err("this client was built without TLS".into());
+    }
+    Ok(builder)
 }
 
 /// So many requests, as many at once as there are connections.

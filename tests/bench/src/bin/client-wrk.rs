@@ -5,11 +5,10 @@
 
 use std::error::Error;
 use std::process::Command;
-use std::time::Duration;
 
 use clap::Parser;
 use muxfer_bench::job::{Job, Only};
-use muxfer_bench::report::Report;
+use muxfer_bench::report::{Report, cpu_of_children};
 use nix::sys::resource::{UsageWho, getrusage};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -71,17 +70,6 @@ fn wrk(job: &Job, seconds: usize) -> Outcome<Report> {
         stalled_kib: 0,
         peak_kib: u64::try_from(peak)?,
     })
-}
-
-/// User and system time of all children that have ended.
-fn cpu_of_children() -> Outcome<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let mut sum = Duration::ZERO;
-    for time in [usage.user_time(), usage.system_time()] {
-        sum += Duration::from_secs(u64::try_from(time.tv_sec())?);
-        sum += Duration::from_micros(u64::try_from(time.tv_usec())?);
-    }
-    Ok(sum)
 }
 
 /// The line that the script writes.

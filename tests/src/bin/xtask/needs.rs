@@ -69,12 +69,7 @@ pub(crate) fn embedded() -> Result<(), Fault> {
 pub(crate) fn bench() -> Result<(), Fault> {
     let succeeds = |program, question| shell::succeeds(shell::command(program, [question]));
     package("nginx-light", nginx::MISSING, || nginx::program().is_some())?;
-    package("strace", injected::MISSING, || injected::strace().is_some())?;
-    package(
-        "gcc",
-        "a C compiler is missing; run: apt-get install gcc libc6-dev (as root)",
-        || succeeds("cc", "--version"),
-    )?;
+    providers()?;
     package(
         "libcurl4-openssl-dev",
         "libcurl is missing; run: apt-get install libcurl4-openssl-dev (as root)",
@@ -90,6 +85,26 @@ pub(crate) fn bench() -> Result<(), Fault> {
         "wrk",
         "wrk is missing; run: apt-get install wrk (as root)",
         || shell::command("wrk", ["-v"]).output().is_ok(),
+    )
+}
+
+/// The same for comparing the providers of cryptography.
+pub(crate) fn providers() -> Result<(), Fault> {
+    package("strace", injected::MISSING, || injected::strace().is_some())?;
+    package(
+        "gcc",
+        "a C compiler is missing; run: apt-get install gcc libc6-dev (as root)",
+        || shell::succeeds(shell::command("cc", ["--version"])),
+    )
+}
+
+/// The same for a client on OpenSSL.
+pub(crate) fn openssl() -> Result<(), Fault> {
+    let header = ["-E", "-include", "openssl/ssl.h", "-x", "c", "/dev/null"];
+    package(
+        "libssl-dev",
+        "OpenSSL's headers are missing; run: apt-get install libssl-dev (as root)",
+        || shell::succeeds(shell::command("cc", header)),
     )
 }
 

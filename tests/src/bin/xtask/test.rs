@@ -52,8 +52,10 @@ pub(crate) fn run() -> Result<(), Fault> {
 fn format() -> Result<(), Fault> {
     shell::run(cargo(["fmt", "--all", "--check"]))?;
     shell::run(cargo(["fmt", "--check", "--manifest-path", FUZZ]))?;
+    // It has a member besides.
     shell::run(cargo([
         "fmt",
+        "--all",
         "--check",
         "--manifest-path",
         bench::MANIFEST,

@@ -39,7 +39,7 @@ const TRIES: u32 = 100_000;
 /// How many bad frames one call drops.
 const BAD_AT_ONCE: u32 = 8;
 /// Room in the FIFO for the longest frame with its two commands and padding.
-const ROOM: u32 = FRAME as u32 + 16;
+const ROOM: usize = FRAME + 16;
 
 /// The controller.
 pub struct Lan9118 {
@@ -151,7 +151,7 @@ impl Mac for Lan9118 {
 
     fn can_send(&mut self) -> bool {
         self.drain_sent();
-        TX_FIFO_INF.read() & 0xFFFF >= ROOM
+        (TX_FIFO_INF.read() & 0xFFFF) as usize >= ROOM
     }
 
     fn send(&mut self, frame: &[u8]) {

@@ -20,6 +20,8 @@ const PATIENCE: &str = "600";
 pub(crate) enum Client {
     /// The floor: nothing but the system calls.
     Null,
+    /// The floor over TLS: OpenSSL, and besides nothing but the system calls.
+    Openssl,
     /// muxfer over epoll.
     Epoll,
     /// muxfer over io_uring.
@@ -35,26 +37,25 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// In the order of the tables.
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Null,
-        Self::Epoll,
-        Self::Uring,
-        Self::Curl,
-        Self::Hyper,
-        Self::Reqwest,
-        Self::Wrk,
-    ];
-
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Null => "null client",
+            Self::Openssl => "null client on OpenSSL",
             Self::Epoll => "muxfer, epoll",
             Self::Uring => "muxfer, io_uring",
             Self::Curl => "libcurl, multi socket",
             Self::Hyper => "hyper",
             Self::Reqwest => "reqwest",
             Self::Wrk => "wrk",
+        }
+    }
+
+    /// What it is called where others are compared with it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Null | Self::Openssl => "null client",
+            Self::Curl => "libcurl",
+            Self::Epoll | Self::Uring | Self::Hyper | Self::Reqwest | Self::Wrk => self.title(),
         }
     }
 
@@ -66,7 +67,7 @@ impl Client {
             workload.requests
         };
         match self {
-            Self::Null | Self::Epoll | Self::Uring => Some(requests),
+            Self::Null | Self::Openssl | Self::Epoll | Self::Uring => Some(requests),
             // A million easy handles take more memory than many machines have.
             Self::Curl if workload.queued => Some(requests / 10),
             Self::Curl => Some(requests),
@@ -78,9 +79,13 @@ impl Client {
     /// Does it make a given number of requests, so that two runs can be compared by their counts?
     pub(crate) const fn is_countable(self) -> bool {
         match self {
-            Self::Null | Self::Epoll | Self::Uring | Self::Curl | Self::Hyper | Self::Reqwest => {
-                true
-            }
+            Self::Null
+            | Self::Openssl
+            | Self::Epoll
+            | Self::Uring
+            | Self::Curl
+            | Self::Hyper
+            | Self::Reqwest => true,
             Self::Wrk => false,
         }
     }
@@ -89,6 +94,7 @@ impl Client {
     fn call(self, tools: &Tools) -> (std::path::PathBuf, &'static [&'static str]) {
         match self {
             Self::Null => (tools.beside("client-null"), &[]),
+            Self::Openssl => (tools.beside("client-null-tls"), &[]),
             Self::Epoll => (tools.beside("client-muxfer"), &["--backend", "epoll"]),
             Self::Uring => (tools.beside("client-muxfer"), &["--backend", "uring"]),
             Self::Curl => (tools.curl.clone(), &[]),

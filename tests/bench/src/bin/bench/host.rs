@@ -3,15 +3,14 @@
 use std::fs;
 use std::process::Command;
 
-use crate::Arguments;
 use crate::cores::Cores;
 
 /// The lock file of this workspace, which says what was built.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
-/// A list in Markdown.
-pub(crate) fn describe(cores: &Cores) -> String {
-    let lines = [
+/// A list in Markdown; with TLS, of what is used for it too.
+pub(crate) fn describe(cores: &Cores, tls: bool) -> String {
+    let mut lines = vec![
         format!(
             "Machine: {}, {} cores (the server on core {}, the clients on core {}), {} of memory",
             value_of("/proc/cpuinfo", "model name").unwrap_or_else(unknown),
@@ -29,26 +28,32 @@ pub(crate) fn describe(cores: &Cores) -> String {
             "libcurl {}",
             said_by("curl-config", "--version", "libcurl ")
         ),
-        format!(
-            "hyper {}, reqwest {}, tokio {}",
-            locked("hyper"),
-            locked("reqwest"),
-            locked("tokio")
-        ),
-        said_by("wrk", "-v", "wrk "),
+        locked_all(&["hyper", "reqwest", "tokio"]),
     ];
-    lines.map(|line| format!("- {line}\n")).concat()
+    if tls {
+        lines.push(openssl());
+        lines.push(locked_all(&["rustls", "ring", "aws-lc-rs", "graviola"]));
+    } else {
+        lines.push(said_by("wrk", "-v", "wrk "));
+    }
+    lines.iter().map(|line| format!("- {line}\n")).collect()
 }
 
 /// How one section came about. The load says how much else the machine had to do: the server and a
 /// client alone make it one to two.
-pub(crate) fn how(name: &str, arguments: &Arguments) -> String {
+pub(crate) fn how(call: &str) -> String {
     let load = read("/proc/loadavg");
     let load = load.split(' ').nth(1).unwrap_or("unknown");
-    let rounds = arguments.rounds;
-    format!(
-        "`cargo xtask bench --only {name} --rounds {rounds}`, load of the last 5 minutes {load}"
-    )
+    format!("`{call}`, load of the last 5 minutes {load}")
+}
+
+/// nginx says so only if it runs with another one than it was built with.
+fn openssl() -> String {
+    let running = said_by("nginx", "-V", "running with OpenSSL ");
+    match running.strip_prefix("running with ") {
+        Some(openssl) => openssl.to_owned(),
+        None => said_by("nginx", "-V", "OpenSSL "),
+    }
 }
 
 fn unknown() -> String {
@@ -79,8 +84,17 @@ fn said_by(program: &str, question: &str, word: &str) -> String {
     let found = text
         .lines()
         .find_map(|line| line.find(word).map(|at| &line[at..]));
-    let found = found.and_then(|found| found.split(['[', '(']).next());
+    let found = found.and_then(|found| found.split(['[', '(', ')']).next());
     found.map_or_else(unknown, |found| found.trim().to_owned())
+}
+
+/// Packages and their versions.
+fn locked_all(packages: &[&str]) -> String {
+    let each = packages.iter();
+    let each: Vec<_> = each
+        .map(|package| format!("{package} {}", locked(package)))
+        .collect();
+    each.join(", ")
 }
 
 /// The version of a package in the lock file.

@@ -48,7 +48,7 @@ pub(crate) fn run(
 }
 
 /// A lock on this file, until it is dropped.
-fn hold(file: Option<&Path>) -> Outcome<Option<File>> {
+pub(crate) fn hold(file: Option<&Path>) -> Outcome<Option<File>> {
     let Some(path) = file else { return Ok(None) };
     let file = File::options().create(true).append(true).open(path)?;
     flock(&file, FlockOperation::LockExclusive)?;

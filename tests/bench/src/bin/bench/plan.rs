@@ -2,11 +2,12 @@
 
 use muxfer_bench::job::Job;
 
+use crate::client::Client;
 use crate::server::{self, Servers};
 use crate::stall;
 
 /// One of the workloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Workload {
     /// How it is chosen.
     pub(crate) name: &'static str,
@@ -22,10 +23,30 @@ pub(crate) struct Workload {
     pub(crate) stalled: usize,
     pub(crate) queued: bool,
     pub(crate) fresh: bool,
+    /// Over TLS, and how.
+    pub(crate) tls: Option<Tls>,
+    /// What muxfer is to reach.
+    pub(crate) targets: &'static [Target],
+}
+
+/// What is done over TLS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Tls {
+    /// Each handshake is a full one.
+    Full,
+    /// Each handshake but the first resumes a session.
+    Resumed,
+}
+
+/// How many times another client's CPU time muxfer may take at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Target {
+    pub(crate) most: f64,
+    pub(crate) than: Client,
 }
 
 /// 1 KiB over kept connections.
-const KEPT: Workload = Workload {
+pub(crate) const KEPT: Workload = Workload {
     name: "",
     title: "",
     path: server::SMALL,
@@ -36,6 +57,8 @@ const KEPT: Workload = Workload {
     stalled: 0,
     queued: false,
     fresh: false,
+    tls: None,
+    targets: &[],
 };
 
 /// In the order of the tables.
@@ -174,7 +197,7 @@ impl Workload {
             server::SMALL
         };
         Job {
-            address: servers.address(),
+            address: servers.address(self.tls.is_some()),
             path: self.path.to_owned(),
             length: self.length,
             requests,
@@ -192,6 +215,8 @@ impl Workload {
             },
             queued: self.queued,
             fresh: self.fresh,
+            ca: self.tls.and(servers.ca()),
+            resume: self.tls == Some(Tls::Resumed),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use muxfer_tests::files::Content;
 use muxfer_tests::nginx::{Nginx, Settings};
 
 use crate::Outcome;
 use crate::cores::{self, Cores};
+use crate::secure::Secure;
 use crate::stall::Stall;
 
 /// 1 KiB out of nginx's memory, over a connection that is kept.
@@ -29,14 +30,20 @@ const MEMORY: &str = "/dev/shm";
 /// All that runs on the server's core.
 pub(crate) struct Servers {
     nginx: Nginx,
+    secure: Option<Secure>,
     stall: Stall,
 }
 
 impl Servers {
-    /// Starts them on their core; this thread is on that of the clients afterwards.
-    pub(crate) fn start(cores: &Cores) -> Outcome<Self> {
+    /// Starts them on their core, with TLS if need be; this thread is on that of the clients
+    /// afterwards.
+    pub(crate) fn start(cores: &Cores, tls: bool) -> Outcome<Self> {
         cores::pin(cores.server)?;
-        let (http, server) = (http(), locations());
+        let secure = tls.then(Secure::new).transpose()?;
+        let (http, mut server) = (http(), locations());
+        if let Some(secure) = &secure {
+            server += &secure.configuration();
+        }
         let nginx = Nginx::start_with(&Settings {
             below: Path::new(MEMORY),
             connections: 30_000,
@@ -52,11 +59,24 @@ impl Servers {
                 return Err(format!("{} is not whole", file.display()).into());
             }
         }
-        Ok(Self { nginx, stall })
+        Ok(Self {
+            nginx,
+            secure,
+            stall,
+        })
     }
 
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.nginx.address()
+    /// Where it is fetched from, over TLS or not.
+    pub(crate) fn address(&self, tls: bool) -> SocketAddr {
+        match &self.secure {
+            Some(secure) if tls => secure.address(),
+            Some(_) | None => self.nginx.address(),
+        }
+    }
+
+    /// The file with the certificate that clients have to trust.
+    pub(crate) fn ca(&self) -> Option<PathBuf> {
+        self.secure.as_ref().map(Secure::ca)
     }
 
     pub(crate) const fn stall_address(&self) -> SocketAddr {
@@ -74,8 +94,13 @@ fn http() -> String {
         .to_owned()
 }
 
+/// The body of a small response.
+pub(crate) fn small_body() -> String {
+    "x".repeat(usize::try_from(SMALL_BYTES).unwrap_or(0))
+}
+
 fn locations() -> String {
-    let body = "x".repeat(usize::try_from(SMALL_BYTES).unwrap_or(0));
+    let body = small_body();
     format!(
         "location = {SMALL} {{ return 200 \"{body}\"; }}\n\
          location = {CLOSE} {{ keepalive_timeout 0; return 200 \"{body}\"; }}\n"

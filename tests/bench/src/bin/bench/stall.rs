@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
 
 /// How many bytes of the body come: half of them.
 pub(crate) const PART: u64 = 512;
@@ -83,7 +84,11 @@ impl Peer {
         };
         let mut events = vec![none; 1024];
         loop {
-            let count = epoll::wait(&self.epoll, &mut *events, None)?;
+            let count = match epoll::wait(&self.epoll, &mut *events, None) {
+                // A program that was stopped for a while goes on.
+                Err(Errno::INTR) => continue,
+                waited => waited?,
+            };
             for event in &events[..count] {
                 let whose = event.data.u64();
                 if whose == mark(&self.listener) {

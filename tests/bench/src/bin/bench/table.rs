@@ -6,7 +6,8 @@ use muxfer_bench::report::Report;
 
 use crate::client::Client;
 use crate::measure::Results;
-use crate::plan::Workload;
+use crate::plan::{Target, Workload};
+use crate::suite::Suite;
 
 /// The middle of some numbers, and how far they reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,35 +37,70 @@ impl Spread {
 }
 
 /// The table of a workload.
-pub(crate) fn timed(workload: &Workload, results: &Results) -> String {
+pub(crate) fn timed(suite: &Suite, workload: &Workload, results: &Results) -> String {
+    let compared = suite.compared.iter();
+    let compared: Vec<_> = compared
+        .filter_map(|client| results.get_key_value(client))
+        .collect();
+    let titles: String = compared
+        .iter()
+        .map(|(client, _)| format!(" × {} |", client.name()))
+        .collect();
     let mut text = format!(
         "### {}\n\n\
-         | client | CPU time a request | × null client | requests a second | peak memory |\n\
-         | --- | ---: | ---: | ---: | ---: |\n",
-        workload.title
+         | client | CPU time a request |{titles} requests a second | peak memory |\n\
+         | --- | ---: |{} ---: | ---: |\n",
+        workload.title,
+        " ---: |".repeat(compared.len())
     );
-    let null = &results[&Client::Null];
     for (client, reports) in results {
         let cpu = Spread::of(reports.iter().map(Report::cpu_us));
-        let ratio = Spread::of(ratios(reports, null));
         let rate = Spread::of(reports.iter().map(Report::rate));
         let peak = Spread::of(reports.iter().map(|report| report.peak_kib as f64 / 1024.0));
         // Writing to a string can't fail.
-        let _ = writeln!(
-            text,
-            "| {} | {} | {:.2} ({:.2}–{:.2}) | {} | {:.1} MiB |",
-            client.title(),
-            time(cpu),
-            ratio.median,
-            ratio.least,
-            ratio.most,
-            rate_of(rate),
-            peak.median
-        );
+        let _ = write!(text, "| {} | {} |", client.title(), time(cpu));
+        for (_, other) in &compared {
+            let _ = write!(text, " {} |", ratio(Spread::of(ratios(reports, other))));
+        }
+        let _ = writeln!(text, " {} | {:.1} MiB |", rate_of(rate), peak.median);
     }
     text.push_str(note(workload, results));
+    text.push_str(&verdicts(workload, results));
     text.push('\n');
     text
+}
+
+/// What was to be reached, and what was.
+fn verdicts(workload: &Workload, results: &Results) -> String {
+    let mut text = String::new();
+    for &Target { most, than } in workload.targets {
+        let Some(others) = results.get(&than) else {
+            continue;
+        };
+        for client in [Client::Epoll, Client::Uring] {
+            let Some(own) = results.get(&client) else {
+                continue;
+            };
+            let spread = Spread::of(ratios(own, others));
+            let _ = writeln!(
+                text,
+                "- {}: target at most {most:.2} × {}, measured {}: {}",
+                client.title(),
+                than.name(),
+                ratio(spread),
+                if spread.median <= most {
+                    "reached"
+                } else {
+                    "missed"
+                }
+            );
+        }
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\n{text}")
+    }
 }
 
 /// What a reader must know to compare the rows.
@@ -76,10 +112,18 @@ fn note(workload: &Workload, results: &Results) -> &'static str {
     }
 }
 
-/// Each round's CPU time a request, in units of the null client's in the same round.
-fn ratios<'a>(reports: &'a [Report], null: &'a [Report]) -> impl Iterator<Item = f64> + 'a {
-    let pairs = reports.iter().zip(null);
-    pairs.map(|(report, null)| report.cpu_us() / null.cpu_us())
+/// Each round's CPU time a request, in units of the other's in the same round.
+fn ratios<'a>(reports: &'a [Report], other: &'a [Report]) -> impl Iterator<Item = f64> + 'a {
+    let pairs = reports.iter().zip(other);
+    pairs.map(|(report, other)| report.cpu_us() / other.cpu_us())
+}
+
+/// A ratio, and how far it reaches.
+pub(crate) fn ratio(spread: Spread) -> String {
+    format!(
+        "{:.2} ({:.2}–{:.2})",
+        spread.median, spread.least, spread.most
+    )
 }
 
 fn time(micros: Spread) -> String {
@@ -141,6 +185,29 @@ mod tests {
     fn thousands_have_commas() {
         let shown = [1.0, 999.0, 1_000.0, 1_234_567.4, -1_000.0].map(thousands);
         assert_eq!(shown, ["1", "999", "1,000", "1,234,567", "-1,000"]);
+    }
+
+    #[test]
+    fn targets_stand_below_the_table_with_what_became_of_them() {
+        let report = |cpu_ns| Report {
+            requests: 1,
+            wall_ns: 1_000,
+            cpu_ns,
+            ..Report::default()
+        };
+        let results = Results::from([
+            (Client::Openssl, vec![report(1_000)]),
+            (Client::Epoll, vec![report(1_800)]),
+            (Client::Uring, vec![report(2_000)]),
+            (Client::Curl, vec![report(4_000)]),
+        ]);
+        let suite = &crate::suite::TLS;
+        let text = timed(suite, &suite.workloads[0], &results);
+        assert!(text.contains("| × null client | × libcurl |"));
+        assert!(text.contains("muxfer, epoll: target at most 0.45 × libcurl, measured 0.45 "));
+        assert!(text.contains("(0.45–0.45): reached") && text.contains("(0.50–0.50): missed"));
+        // Nobody has run reqwest.
+        assert!(!text.contains("reqwest"));
     }
 
     #[test]

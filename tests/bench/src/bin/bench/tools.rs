@@ -16,8 +16,8 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Compiles what is in C, beside this program.
-    pub(crate) fn build() -> Outcome<Self> {
+    /// Compiles what is in C, beside this program; the client on OpenSSL only if it is needed.
+    pub(crate) fn build(tls: bool) -> Outcome<Self> {
         let own = std::env::current_exe()?;
         let beside = own
             .parent()
@@ -35,6 +35,10 @@ impl Tools {
             &["-shared", "-fPIC"],
             &[],
         )?;
+        if tls {
+            let into = tools.beside("client-null-tls");
+            compile("null-tls.c", &into, &[], &["-lssl", "-lcrypto"])?;
+        }
         Ok(tools)
     }
 
