@@ -4,6 +4,7 @@
 //! # What is here
 //! * The engine, exported again, so that firmware names one crate.
 //! * `smoltcp` (feature `smoltcp`): the platform over smoltcp, which lends the sockets' own rings.
+//! * `tls` (feature `tls`): `https` origins over any of the platforms.
 //! * `nal` (feature `nal`): the platform over any stack that implements the traits of embedded-nal.
 //! * Ready-made transfers, over any platform: [`update`] brings an image into a flash over resets and
 //!   bad networks, [`telemetry`] sends what a callback gives; [`retry`] says when to try again. They
@@ -27,6 +28,8 @@ pub mod retry;
 pub mod smoltcp;
 mod step;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod update;
 
 pub use either::Either;

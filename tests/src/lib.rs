@@ -4,6 +4,7 @@ pub mod contract;
 pub mod corpus;
 pub mod descriptors;
 pub mod device;
+pub mod device_tls;
 pub mod differential;
 pub mod embedded;
 pub mod files;
