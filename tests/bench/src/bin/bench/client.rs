@@ -68,8 +68,9 @@ impl Client {
         };
         match self {
             Self::Null | Self::Openssl | Self::Epoll | Self::Uring => Some(requests),
-            // A million easy handles take more memory than many machines have.
-            Self::Curl if workload.queued => Some(requests / 10),
+            // A million easy handles take more memory than many machines have, and the time of each
+            // grows with their number: minutes for a tenth.
+            Self::Curl if workload.queued => Some(requests / 50),
             Self::Curl => Some(requests),
             Self::Hyper | Self::Reqwest => (!workload.queued).then_some(requests),
             Self::Wrk => workload.suits_wrk().then_some(requests),

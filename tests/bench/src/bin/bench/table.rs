@@ -106,7 +106,8 @@ fn verdicts(workload: &Workload, results: &Results) -> String {
 /// What a reader must know to compare the rows.
 fn note(workload: &Workload, results: &Results) -> &'static str {
     if workload.queued && results.contains_key(&Client::Curl) {
-        "\nlibcurl has a tenth of the transfers, as a million easy handles take gigabytes.\n"
+        "\nlibcurl has a fiftieth of the transfers: the more are queued, the longer each takes, and a million\n\
+         easy handles take gigabytes.\n"
     } else {
         ""
     }
