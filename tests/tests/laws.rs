@@ -185,18 +185,18 @@ impl<L: Loop> Lab for SocketLab<L> {
 }
 
 macro_rules! on_each_platform {
-    ($($law:ident)*) => {
+    ($real:ident; $($law:ident)*) => {
         mod sim {
             $(#[test] fn $law() { super::laws::$law(&mut super::SimLab::new()); })*
         }
 
-        on_real! { epoll, super::epoll(), $($law)* }
-        on_real! { uring, super::uring(&super::UringOptions::default()), $($law)* }
-        on_real! { uring_whole_buffers, super::uring(&super::whole_buffers()), $($law)* }
-        on_real! { uring_few_buffers, super::uring(&super::few_buffers()), $($law)* }
-        on_real! { uring_hardly_any_memory, super::uring(&super::hardly_any_memory()), $($law)* }
-        on_real! { smoltcp, super::LoopbackLab::new(65_535), $($law)* }
-        on_real! { smoltcp_small_rings, super::LoopbackLab::new(1000), $($law)* }
+        on_real! { epoll, super::epoll(), $real $($law)* }
+        on_real! { uring, super::uring(&super::UringOptions::default()), $real $($law)* }
+        on_real! { uring_whole_buffers, super::uring(&super::whole_buffers()), $real $($law)* }
+        on_real! { uring_few_buffers, super::uring(&super::few_buffers()), $real $($law)* }
+        on_real! { uring_hardly_any_memory, super::uring(&super::hardly_any_memory()), $real $($law)* }
+        on_real! { smoltcp, super::LoopbackLab::new(65_535), $real $($law)* }
+        on_real! { smoltcp_small_rings, super::LoopbackLab::new(1000), $real $($law)* }
     };
 }
 
@@ -204,29 +204,8 @@ macro_rules! on_real {
     ($name:ident, $lab:expr, $($law:ident)*) => {
         mod $name {
             $(#[test] fn $law() { super::laws::$law(&mut $lab); })*
-
-            // The simulator panics where an engine names an id that is not open.
-            #[test]
-            fn law_7_unknown_ids_are_closed() {
-                super::laws::law_7_unknown_ids_are_closed(&mut $lab);
-            }
         }
     };
 }
 
-on_each_platform! {
-    law_1_unconsumed_bytes_are_lent_again
-    law_2_other_connections_leave_the_room_alone
-    law_3_an_event_follows_would_block
-    law_4_close_is_final
-    law_5_short_slices_add_up
-    law_6_committed_bytes_are_not_lost
-    the_end_of_the_stream_is_sticky
-    data_comes_before_the_end
-    a_reader_with_a_budget_gets_all
-    a_reset_is_reported
-    a_stale_event_never_names_a_successor
-    interest_none_silences
-    fill_honours_at_most
-    a_large_write_is_taken_whole
-}
+muxfer_tests::with_all_laws!(on_each_platform);

@@ -103,6 +103,9 @@ impl<'b, S: TcpClientStack> Lab for NalLab<'b, S> {
 }
 
 macro_rules! on_each_stack {
+    ($real:ident; $($law:ident)*) => {
+        on_each_stack! { $real $($law)* }
+    };
     ($($law:ident)*) => {
         const LAWS: &[&str] = &[$(stringify!($law)),*];
 
@@ -124,23 +127,7 @@ macro_rules! on_each_stack {
     };
 }
 
-on_each_stack! {
-    law_1_unconsumed_bytes_are_lent_again
-    law_2_other_connections_leave_the_room_alone
-    law_3_an_event_follows_would_block
-    law_4_close_is_final
-    law_5_short_slices_add_up
-    law_6_committed_bytes_are_not_lost
-    law_7_unknown_ids_are_closed
-    the_end_of_the_stream_is_sticky
-    data_comes_before_the_end
-    a_reader_with_a_budget_gets_all
-    a_reset_is_reported
-    a_stale_event_never_names_a_successor
-    interest_none_silences
-    fill_honours_at_most
-    a_large_write_is_taken_whole
-}
+muxfer_tests::with_all_laws!(on_each_stack);
 
 #[test]
 fn no_law_is_left_out() -> io::Result<()> {

@@ -221,13 +221,13 @@ fn hardly_any_memory() -> UringOptions {
 }
 
 macro_rules! on_each_platform {
-    ($($law:ident)*) => {
-        on! { epoll_tls_13, TlsLab::new(epoll(&SocketOptions::default()), &Shape::tls_13()), $($law)* }
-        on! { epoll_tls_12, TlsLab::new(epoll(&SocketOptions::default()), &Shape::tls_12()), $($law)* }
-        on! { epoll_scarce, TlsLab::new(epoll(&scarce()), &Shape::tls_13()), $($law)* }
-        on! { uring_tls_13, TlsLab::new(uring(&UringOptions::default()), &Shape::tls_13()), $($law)* }
+    ($real:ident; $($law:ident)*) => {
+        on! { epoll_tls_13, TlsLab::new(epoll(&SocketOptions::default()), &Shape::tls_13()), $real $($law)* }
+        on! { epoll_tls_12, TlsLab::new(epoll(&SocketOptions::default()), &Shape::tls_12()), $real $($law)* }
+        on! { epoll_scarce, TlsLab::new(epoll(&scarce()), &Shape::tls_13()), $real $($law)* }
+        on! { uring_tls_13, TlsLab::new(uring(&UringOptions::default()), &Shape::tls_13()), $real $($law)* }
         on! { uring_hardly_any_memory,
-              TlsLab::new(uring(&hardly_any_memory()), &Shape::tls_13()), $($law)* }
+              TlsLab::new(uring(&hardly_any_memory()), &Shape::tls_13()), $real $($law)* }
     };
 }
 
@@ -240,20 +240,4 @@ macro_rules! on {
     };
 }
 
-on_each_platform! {
-    law_1_unconsumed_bytes_are_lent_again
-    law_2_other_connections_leave_the_room_alone
-    law_3_an_event_follows_would_block
-    law_4_close_is_final
-    law_5_short_slices_add_up
-    law_6_committed_bytes_are_not_lost
-    law_7_unknown_ids_are_closed
-    the_end_of_the_stream_is_sticky
-    data_comes_before_the_end
-    a_reader_with_a_budget_gets_all
-    a_reset_is_reported
-    a_stale_event_never_names_a_successor
-    interest_none_silences
-    fill_honours_at_most
-    a_large_write_is_taken_whole
-}
+muxfer_tests::with_all_laws!(on_each_platform);

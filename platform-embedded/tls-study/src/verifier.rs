@@ -1,6 +1,6 @@
 //! muxfer's own check of certificates (its very files) as a verifier of embedded-tls.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each image uses its own part of these files")]
 
 #[path = "../../src/tls/algorithms.rs"]
 mod algorithms;
@@ -16,7 +16,7 @@ use embedded_tls::{
 use heapless::Vec;
 use pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
-#[allow(unused_imports)]
+#[allow(unused_imports, reason = "the fault tables of `host` take the file without these")]
 pub use trust::{Pin, Settings};
 
 /// The `SubjectPublicKeyInfo` of a certificate.
