@@ -12,6 +12,7 @@ pub mod fuzz;
 pub mod hostile;
 pub mod identity;
 pub mod instructions;
+mod law_names;
 pub mod laws;
 pub mod mutants;
 pub mod nal;

@@ -7,7 +7,6 @@ mod contract;
 mod corpus;
 mod differential;
 mod embedded;
-mod flash;
 mod fuzz;
 mod hostile;
 mod identity;
@@ -44,8 +43,6 @@ enum Task {
     Needs,
     /// Print what the engine's types and its firmware take, and compare it with what was promised
     Sizes(sizes::Options),
-    /// Build a plain GET for a device, and print what it adds to the flash
-    Flash(flash::Options),
     /// Measure muxfer beside other clients, and write docs/performance.md
     #[command(disable_help_flag = true)]
     Bench(bench::Arguments),
@@ -90,7 +87,6 @@ impl Task {
             Self::Test => test::run(),
             Self::Needs => needs::run(),
             Self::Sizes(options) => sizes::run(&options),
-            Self::Flash(options) => flash::run(&options),
             Self::Bench(arguments) => bench::run(&arguments),
             Self::Contract => contract::run(),
             Self::Corpus => corpus::run(),

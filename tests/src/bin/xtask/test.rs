@@ -60,7 +60,7 @@ fn format() -> Result<(), Fault> {
         "--manifest-path",
         bench::MANIFEST,
     ]))?;
-    for manifest in [LOGS, PROOF, FLASH, FIRMWARE] {
+    for manifest in [LOGS, PROOF, FIRMWARE] {
         shell::run(cargo([
             "fmt",
             "--check",
@@ -143,9 +143,6 @@ const FUZZ: &str = "tests/fuzz/Cargo.toml";
 
 /// The package that holds the engine to what it logs.
 const LOGS: &str = "tests/logs/Cargo.toml";
-
-/// The programs whose flash is measured.
-const FLASH: &str = "platform-embedded/proof/size/Cargo.toml";
 
 /// Firmware, which is built for other machines.
 const FIRMWARE: &str = "platform-embedded/firmware/Cargo.toml";
